@@ -1,0 +1,56 @@
+# The commands of the project. `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lock crds docs lint format typecheck check drift test demo cluster clean
+
+help: ## what can be made here
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+venv: $(VENV)/.installed ## the virtual environment, exactly as locked
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+lock: venv ## renew the lock files (hashes, no addresses)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -o requirements-dev.lock
+
+crds: venv ## generate crds/ from the models
+	$(PY) -m pecr_rollout.api.crd > crds/controllerrollouts.pecr.dev.yaml
+
+docs: venv ## generate the tables of docs/contract.md and docs/reference.md
+	$(PY) -m pecr_rollout.cli.docs
+
+format: venv ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: venv ## style, imports and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+drift: crds docs ## fail when something generated is not what its source says
+	git diff --exit-code -- crds docs
+
+cluster: venv ## build the local cluster's programs (about 15 minutes once, then cached)
+	$(PY) -m localcluster build
+
+test: cluster ## every test, on a local cluster with a real API server
+	$(BIN)/pytest
+
+demo: cluster ## the whole story, live, in under four minutes
+	$(PY) -m pecr_demo
+
+clean: ## remove what was built here (not the cache of the local cluster)
+	rm -rf build dist $(VENV)

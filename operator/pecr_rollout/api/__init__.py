@@ -1,0 +1,1 @@
+"""ControllerRollout as pydantic models; the CRD is generated from them."""

@@ -1,0 +1,1 @@
+"""The `pecr-rollout` command: guard, lint, run."""

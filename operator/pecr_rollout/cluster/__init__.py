@@ -1,0 +1,1 @@
+"""Kubernetes: environments, cohorts, snapshots, locks, status."""

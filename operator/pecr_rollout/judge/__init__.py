@@ -1,0 +1,1 @@
+"""Counts in, verdicts out: pure statistics, without clock, network or Kubernetes."""

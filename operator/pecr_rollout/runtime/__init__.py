@@ -1,0 +1,1 @@
+"""The process: kopf handlers, settings, the reconcile step, metrics, notifications."""

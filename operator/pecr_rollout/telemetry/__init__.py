@@ -1,0 +1,1 @@
+"""Prometheus and load-test summaries, read into counts."""
