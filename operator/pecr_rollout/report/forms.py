@@ -1,0 +1,37 @@
+"""The report for machines: JSON and ENV. Same report in, same text out."""
+
+import json
+from dataclasses import asdict
+
+from pecr_rollout.report.model import DecisionReport
+
+
+def to_json(report: DecisionReport) -> str:
+    """Write the report as JSON: the contract's keys first, ours beside them.
+
+    Raises:
+        ValueError: a figure is NaN or infinite, which JSON cannot say.
+    """
+    data = asdict(report)
+    if report.rollout is None:
+        del data["rollout"]
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+def to_env(report: DecisionReport) -> str:
+    """Write the recommended step as an environment file: a comment naming it, then KEY=VALUE."""
+    step = report.recommended_fallback
+    lines = [f"# recommended fallback step: {_one_line(step.step)}"]
+    lines += [_assignment(key, value) for key, value in step.env_updates.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _assignment(key: str, value: str) -> str:
+    """Give one line; a value with a line break would forge another, so it only is named."""
+    if _one_line(value) != value:
+        return f"# {_one_line(key)} is left out: its value has a line break"
+    return f"{key}={value}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines()) if text else text
