@@ -1,0 +1,75 @@
+"""The whole resource: metadata that matters, spec, status, and its ids."""
+
+from typing import Any, Final
+
+from pydantic import ConfigDict, Field
+
+from pecr_rollout.api.spec import Spec
+from pecr_rollout.api.status import Status
+from pecr_rollout.api.types import Model
+
+GROUP: Final = "pecr.dev"
+VERSION: Final = "v1alpha1"
+PLURAL: Final = "controllerrollouts"
+KIND: Final = "ControllerRollout"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+ACKNOWLEDGE: Final = f"{GROUP}/acknowledge"
+ACKNOWLEDGED_BY: Final = f"{GROUP}/acknowledged-by"
+PROMOTE: Final = f"{GROUP}/promote"
+ABORT: Final = f"{GROUP}/abort"
+FINALIZER: Final = f"{GROUP}/restore"
+COHORT_LABEL: Final = f"{GROUP}/cohort"
+ENVIRONMENT_HASH: Final = f"{GROUP}/environment-hash"
+
+
+class Metadata(Model):
+    """The part of the metadata that decisions depend on."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 1
+    resource_version: str = ""
+    deletion_timestamp: str | None = None
+    annotations: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+    finalizers: list[str] = Field(default_factory=list)
+
+
+class ControllerRollout(Model):
+    """A rollout of the PECR controller's flags: to a canary first, judged, and taken back on a breach."""
+
+    api_version: str = API_VERSION
+    kind: str = KIND
+    metadata: Metadata
+    spec: Spec
+    """The change, declared."""
+    status: Status = Status()
+    """Where it stands."""
+
+    def run_id(self, run: int) -> str:
+        """Give the id of a run, `<uid8>-<run>`; it fits no other object and no other run."""
+        return f"{self.metadata.uid[:8]}-{run}"
+
+    def incident_id(self, run: int, number: int) -> str:
+        """Give the id of an incident after its n-th step, `<uid8>-<run>-<n>`."""
+        return f"{self.run_id(run)}-{number}"
+
+    def command(self, annotation: str, value: str) -> str:
+        """Give the exact command that sets an intent."""
+        return (
+            f"kubectl annotate controllerrollout {self.metadata.name}"
+            f" -n {self.metadata.namespace} --overwrite {annotation}={value}"
+        )
+
+
+def read(body: dict[str, Any]) -> ControllerRollout:
+    """Read a resource as the API server gave it.
+
+    Raises:
+        pydantic.ValidationError: the spec is not readable.
+    """
+    return ControllerRollout.model_validate(body)

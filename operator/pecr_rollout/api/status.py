@@ -1,0 +1,246 @@
+"""What the operator records: the status of a ControllerRollout.
+
+The status is also the operator's write-ahead log: phase, stage and environment say what is to be
+true in the cluster, and are written before anything there is changed.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from pecr_rollout.api.types import Model
+
+Text = Annotated[str, Field(max_length=1024)]
+Name = Annotated[str, Field(max_length=253)]
+Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
+"""An instant in UTC, RFC 3339 with seconds."""
+EnvironmentMap = Annotated[
+    dict[Annotated[str, Field(max_length=253)], Annotated[str, Field(max_length=16_384)]],
+    Field(max_length=16),
+]
+
+HISTORY_LENGTH = 20
+
+
+def instant(seconds: float) -> str:
+    """Write seconds since the epoch as an RFC 3339 instant in UTC."""
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch(text: str) -> float:
+    """Read an RFC 3339 instant as seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+class Phase(StrEnum):
+    """Where a rollout stands."""
+
+    PENDING = "Pending"  # nothing is changed: preflight, a lock or suspension holds it
+    CANARY = "Canary"  # the delta is on the cohort of the current step, and is judged
+    PROMOTING = "Promoting"  # the delta is on the whole fleet, and the guarded bake runs
+    COMPLETED = "Completed"  # over as asked: on the whole fleet, or withdrawn with strategy None
+    FALLBACK = "Fallback"  # a breach or crash was answered; an incident is open
+    ABORTED = "Aborted"  # a person ended it; what was there before is back
+
+
+class Stage(StrEnum):
+    """What is being done within a phase, in the order of a run."""
+
+    PREPARING = "Preparing"  # preflight, locks, snapshot: nothing of the fleet is touched
+    WRITING = "Writing"  # the recorded environment is being written
+    ROLLING_OUT = "RollingOut"  # it is written; its pods are awaited
+    JUDGING = "Judging"  # the pods run; evidence is gathered
+    RESTORING = "Restoring"  # what the snapshot holds is being written back
+    ROLLING_BACK = "RollingBack"  # it is written back; its pods are awaited
+    CLOSING = "Closing"  # cohort, snapshot, locks and finalizer are being removed
+    IDLE = "Idle"  # nothing is left to do
+
+
+class StatusModel(Model):
+    """Base of the status: what a newer version wrote is not refused."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class StepStatus(StatusModel):
+    """The step of the canary."""
+
+    index: int = 1
+    """Number of the step, from 1."""
+    of: int = 1
+    """Number of steps."""
+    replicas: int = 0
+    """Pods of the cohort in this step."""
+    fleet_replicas: int = 0
+    """Pods of the target when the step began."""
+    share: float = 0.0
+    """Share of the traffic that the cohort takes, if it is spread evenly over all pods."""
+    since: Time | None = None
+    """When the step, or the bake, began."""
+
+
+class Window(StatusModel):
+    """The time over which evidence counts; a change of the cohort's pods opens a new one."""
+
+    since: float
+    """Its start, in seconds since the epoch on the Prometheus server's clock."""
+    context: Annotated[str, Field(max_length=64)] = ""
+    """Fingerprint of what evidence depends on: the target's template and the other keys."""
+
+
+class RateStatus(StatusModel):
+    """A rate and the counts behind it."""
+
+    rate: float | None = None
+    """Bad requests as a share of all, over the trigger's window."""
+    bad: float = 0.0
+    """Bad requests in the trigger's window."""
+    total: float = 0.0
+    """All requests in the trigger's window."""
+
+
+class SignalStatus(StatusModel):
+    """The verdict about one signal, and its evidence."""
+
+    name: Name
+    """The signal, for example latency_p95 or terminal_mode:SOURCE_UNAVAILABLE."""
+    verdict: Literal["Within", "Breached", "Unknown"]
+    """Within and Breached are positive evidence; Unknown is neither."""
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    """Why it is Unknown."""
+    canary: RateStatus = RateStatus()
+    """The cohort's."""
+    baseline: RateStatus = RateStatus()
+    """The baseline's."""
+    limit: float = 0.0
+    """For a relative signal the increase, for an absolute one the share that may not be exceeded."""
+    since: Time | None = None
+    """Since when the limit is exceeded without a break."""
+    evidence: float | None = None
+    """How strong the evidence for a breach is, as a multiple of what a verdict needs."""
+    value: Annotated[str, Field(max_length=64)] | None = None
+    """The figure people know, for example p95 = 812 ms."""
+    sentence: Text = ""
+    """The reasoning, to be checked by hand."""
+
+
+class FallbackStatus(StatusModel):
+    """What was done about a breach."""
+
+    scope: Literal["Cohort", "Fleet"] = "Cohort"
+    """Where the safer settings are: on the cohort alone or on the whole fleet."""
+    taken: Annotated[list[Name], Field(max_length=4)] = []
+    """The steps taken, in the contract's order."""
+    withdrawn: bool = False
+    """Whether what was there before is back."""
+    exhausted: bool = False
+    """Whether the breach went on at the safest mode."""
+    put_back: bool = False
+    """Whether a key that somebody changed was put back; it is done once."""
+
+
+class IncidentStatus(StatusModel):
+    """An open incident. Nothing runs until a person acknowledges it."""
+
+    id: Name
+    """Its id; every further step gives it a new one."""
+    opened_at: Time
+    """When it was opened."""
+    number: int = 1
+    """How many steps it has seen."""
+    cause: Text = ""
+    """What happened."""
+    command: Text = ""
+    """The exact command that closes it."""
+
+
+class Handled(StatusModel):
+    """The last value of each intent that was handled; the same value is never handled again."""
+
+    acknowledge: Name | None = None
+    """Of pecr.dev/acknowledge."""
+    promote: Name | None = None
+    """Of pecr.dev/promote."""
+    abort: Name | None = None
+    """Of pecr.dev/abort."""
+    refused: Annotated[list[Name], Field(max_length=3)] = []
+    """Values that did not fit and were answered by an Event."""
+
+
+class HistoryEntry(StatusModel):
+    """One transition."""
+
+    at: Time
+    """When."""
+    run: int
+    """In which run."""
+    phase: Phase
+    """Into which phase."""
+    message: Text
+    """What happened."""
+    by: Annotated[str, Field(max_length=253)] | None = None
+    """Who asked for it, where a person did."""
+
+
+class Condition(StatusModel):
+    """A condition in the usual form."""
+
+    type: Annotated[str, Field(max_length=64)]
+    """Its name."""
+    status: Literal["True", "False", "Unknown"]
+    """True, False or Unknown."""
+    reason: Annotated[str, Field(max_length=64)]
+    """One word for machines."""
+    message: Text = ""
+    """One sentence for people."""
+    last_transition_time: Time
+    """When its status last changed."""
+    observed_generation: int = 0
+    """The generation of the spec that it speaks of."""
+
+
+class Status(StatusModel):
+    """Where the rollout stands, why, and what a person can do."""
+
+    observed_generation: int = -1
+    """The generation of the spec that this status speaks of; -1 before the operator saw it."""
+    phase: Phase = Phase.PENDING
+    """Pending, Canary, Promoting, Completed, Fallback or Aborted."""
+    stage: Stage = Stage.PREPARING
+    """What is being done within the phase."""
+    message: Text = ""
+    """What is happening and what a person can do, in a sentence or two."""
+    run: int = 0
+    """Number of the run; a fresh run counts on."""
+    identity: Annotated[str, Field(max_length=16)] = ""
+    """Hash of target, flagDelta, canary, slo and baseline of this run."""
+    environment: EnvironmentMap = {}
+    """The flags that the cohort is to run with: the delta, and what fallback steps changed."""
+    step: StepStatus | None = None
+    """The step of the canary."""
+    cohort: Annotated[str, Field(max_length=64)] = ""
+    """Size of the cohort, for people."""
+    window: Window | None = None
+    """The time over which evidence counts."""
+    signals: Annotated[list[SignalStatus], Field(max_length=16)] = []
+    """The verdict about each signal."""
+    figures_at: Time | None = None
+    """When the figures of the signals were last written."""
+    slo: Annotated[str, Field(max_length=64)] = ""
+    """The overall verdict, for people."""
+    promoted: bool = False
+    """Whether the change reached the whole fleet in this run."""
+    promoted_by: Annotated[str, Field(max_length=253)] | None = None
+    """Who promoted, where a person's word stood in for evidence."""
+    fallback: FallbackStatus | None = None
+    """What was done about a breach."""
+    incident: IncidentStatus | None = None
+    """The open incident."""
+    handled: Handled = Handled()
+    """The intents that were handled."""
+    history: Annotated[list[HistoryEntry], Field(max_length=HISTORY_LENGTH)] = []
+    """The latest transitions, oldest first."""
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Ready, Reconciling, Stalled for machines; the others for people."""
