@@ -95,6 +95,8 @@ class Lock:
         holder: uid of the rollout that holds it, or None.
         holder_name: that rollout's name, for people.
         incident: id of the incident that is open on it, if any.
+        orphaned: whether the holder is a rollout that no longer exists (no ControllerRollout of
+            that name has that uid); asked only where somebody else holds it.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Lock:
     holder: str | None
     holder_name: str = ""
     incident: str | None = None
+    orphaned: bool = False
 
 
 @dataclass(frozen=True)
