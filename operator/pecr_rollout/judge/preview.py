@@ -1,0 +1,131 @@
+"""What this traffic can show, said before the start and while nothing is decided yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, log1p
+
+from pecr_rollout.judge.betting import (
+    BREACH_BETS,
+    BREACH_CAP,
+    WITHIN_BETS,
+    Draw,
+    gain,
+    limited,
+)
+from pecr_rollout.judge.borders import (
+    Borders,
+    beside_fleet,
+    borders,
+    odds_for_breach,
+    odds_for_within,
+)
+from pecr_rollout.judge.evidence import Counts, Question, Settings
+from pecr_rollout.judge.noise import Noise
+from pecr_rollout.judge.wording import preview_sentence
+
+_MARGIN = 2.5  # nats above the bound, so that most canaries of this rate reach it, not half
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What can be expected of a judgement.
+
+    Attributes:
+        rate: the smallest rate of the canary that will most likely show as a breach within `hold`;
+            None where even 100 % would not.
+        within_after: seconds after which a canary as good as the fleet will most likely be
+            `Within`, at least `hold`; None where it never will be.
+        enough_requests: whether the trigger's longest window holds `min_requests`.
+        decides: whether both verdicts can be reached: a breach within `hold`, and `Within` ever.
+        sentence: the same in words.
+    """
+
+    rate: float | None
+    within_after: float | None
+    enough_requests: bool
+    decides: bool
+    sentence: str
+
+
+def smallest_effect(
+    question: Question,
+    settings: Settings,
+    canary_rps: float,
+    fleet_rps: float,
+    base_rate: float,
+    *,
+    history: Sequence[Counts] = (),
+) -> Effect:
+    """Tell what this traffic can show.
+
+    Args:
+        question: what will be asked.
+        settings: how it will be judged.
+        canary_rps: requests per second that the canary will get.
+        fleet_rps: requests per second of the rest of the fleet.
+        base_rate: the fleet's bad share now, from 0 to 1.
+        history: the fleet's counts per tick, for its noise; without, chance alone is supposed.
+    """
+    canary, fleet = canary_rps * settings.tick, fleet_rps * settings.tick
+    draw = Draw(base_rate * canary, canary, base_rate * fleet, fleet)
+    noise = Noise(history) if history else _known(base_rate, fleet)
+    share = canary / (canary + fleet) if canary > 0 else 0.0
+    now = borders(question, settings, noise, canary, share)
+    enough = canary_rps * settings.sustained_for >= settings.min_requests
+    rate = least_rate(question, settings, now, draw) if enough else None
+    after = _within_after(question, settings, now, draw) if enough else None
+    effect = Effect(rate, after, enough, rate is not None and after is not None, "")
+    return Effect(
+        rate,
+        after,
+        enough,
+        effect.decides,
+        preview_sentence(question, settings, canary_rps, effect),
+    )
+
+
+def least_rate(question: Question, settings: Settings, now: Borders, draw: Draw) -> float | None:
+    """Give the least rate of the canary whose expected log odds exceed the bound by a margin.
+
+    The expected gain of a bet is linear in the rate, so each bet has its rate in closed form.
+
+    Args:
+        question: what is asked.
+        settings: how it is judged; the time is `hold`.
+        now: the borders and the noise.
+        draw: requests per tick, and the baseline's bad ones.
+    """
+    ticks = settings.hold / settings.tick
+    if draw.canary_total <= 0 or (beside_fleet(question) and draw.baseline_total <= 0):
+        return None
+    need = log(odds_for_breach(question, settings)) + _MARGIN + log(2 * len(BREACH_BETS))
+    if need > BREACH_CAP * ticks:
+        return None
+    rates = [_breach_rate(bet, now, draw, need / ticks * now.noise) for bet in BREACH_BETS]
+    least = max(min(rates), question.limit)
+    return least if least <= 1 else None
+
+
+def _breach_rate(bet: float, now: Borders, draw: Draw, need: float) -> float:
+    """Give the rate at which this bet is expected to gain `need` nats per tick."""
+    d = limited(bet, now.breach, draw)
+    lose = log1p(-now.breach.canary * d)
+    win = log1p((1 - now.breach.canary) * d)
+    none_bad = Draw(0.0, draw.canary_total, draw.baseline_bad, draw.baseline_total)
+    return (need - gain(bet, now.breach, none_bad)) / (draw.canary_total * (win - lose))
+
+
+def _within_after(question: Question, settings: Settings, now: Borders, draw: Draw) -> float | None:
+    """Give the time after which a canary like its baseline is expected to be `Within`."""
+    if draw.canary_total <= 0 or (beside_fleet(question) and draw.baseline_total <= 0):
+        return None
+    need = log(odds_for_within(question)) + _MARGIN + log(len(WITHIN_BETS))
+    best = max(gain(bet, now.within, draw) for bet in WITHIN_BETS) / now.noise
+    return max(settings.hold, need / best * settings.tick) if best > 0 else None
+
+
+def _known(rate: float, requests: float) -> Noise:
+    """Give a fleet of this rate that varies by chance alone."""
+    noise = Noise()
+    noise.add(Counts(rate * requests * 1000, requests * 1000))
+    return noise

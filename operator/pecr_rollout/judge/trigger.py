@@ -1,0 +1,171 @@
+"""The contract's trigger: a rate over its limit at every check throughout `sustainedFor`."""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from pecr_rollout.judge.borders import holds_shared
+from pecr_rollout.judge.evidence import (
+    Counts,
+    Fixed,
+    Kind,
+    Question,
+    Reason,
+    Recorded,
+    Settings,
+)
+
+_EVENTS = 3  # bad requests that a rate at the limit should show in a window
+
+
+class Finding(Enum):
+    """What the trigger's window shows."""
+
+    KEPT = auto()  # the limit is kept
+    BROKEN = auto()  # the limit is broken
+    SHARED = auto()  # an absolute limit is broken, and the canary is hardly worse than the fleet
+    UNKNOWN = auto()  # not to be told
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A known evaluation: finite, clipped counts with requests in them."""
+
+    at: float
+    canary: Counts
+    baseline: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the trigger looked at."""
+
+    ticks: int
+    canary: Counts
+    baseline: Counts | None
+
+
+EMPTY = Window(0, Counts(0.0, 0.0), None)
+
+
+class Trigger:
+    """The window, what it shows, and since when."""
+
+    __slots__ = (
+        "_last_known",
+        "_question",
+        "_settings",
+        "_ticks",
+        "finding",
+        "reason",
+        "since",
+        "window",
+    )
+
+    def __init__(self, question: Question, settings: Settings) -> None:
+        self._question = question
+        self._settings = settings
+        self._ticks: deque[Tick] = deque(maxlen=settings.sustained_ticks)
+        self._last_known: float | None = None
+        self.window = EMPTY
+        self.finding = Finding.UNKNOWN
+        self.reason: Reason | None = Reason.NO_SERIES
+        self.since: float | None = None
+
+    def miss(self, at: float, reason: Reason) -> None:
+        """Take a tick without evidence: it neither extends nor breaks the row, many in a row do."""
+        self.finding, self.reason = Finding.UNKNOWN, reason
+        self._forget_if_too_long(at, known=False)
+
+    def add(self, tick: Tick, border: float) -> None:
+        """Take a known tick.
+
+        Args:
+            tick: the counts.
+            border: the highest rate that the limit allows the canary now; steers the window.
+        """
+        self._ticks.append(tick)
+        self.window = self._shortest_window(tick.at, border)
+        self.reason = self._why_unknown()
+        self.finding = Finding.UNKNOWN if self.reason else self._compare()
+        self._forget_if_too_long(tick.at, known=self.finding is not Finding.UNKNOWN)
+        if self.finding is Finding.UNKNOWN:
+            return
+        self._last_known = tick.at
+        if self.finding is not Finding.BROKEN:
+            self.since = None
+        elif self.since is None:
+            self.since = tick.at
+
+    def _shortest_window(self, now: float, border: float) -> Window:
+        """Grow the window from a fifth of `sustained_for` until it holds enough requests.
+
+        A longer one would make a spike look sustained.
+        """
+        settings = self._settings
+        enough = max(settings.min_requests, _EVENTS / border if border > 0 else 0.0)
+        length = 0
+        canary, baseline = Counts(0.0, 0.0), None
+        for tick in reversed(self._ticks):
+            age = round((now - tick.at) / settings.tick) + 1
+            if age > settings.sustained_ticks:
+                break
+            if age > settings.window_ticks and canary.total >= enough:
+                break
+            length = age
+            canary += tick.canary
+            if tick.baseline is not None:
+                baseline = tick.baseline if baseline is None else baseline + tick.baseline
+        return Window(length, canary, baseline)
+
+    def _why_unknown(self) -> Reason | None:
+        if self.window.canary.total < self._settings.min_requests:
+            return Reason.TOO_FEW_REQUESTS
+        return Reason.COARSE if self._coarse() else None
+
+    def _coarse(self) -> bool:
+        limit = self._question.limit
+        return self._surely() <= limit < self._perhaps()
+
+    def _surely(self) -> float:
+        """Give how far the canary surely is over its baseline, or its sure rate alone."""
+        canary = self.window.canary
+        return canary.bad / canary.total - (self._baseline(sure=False) if self._relative else 0.0)
+
+    def _perhaps(self) -> float:
+        """Give the same if all that is unsure speaks against the canary."""
+        canary = self.window.canary
+        rate = (canary.bad + canary.unsure) / canary.total
+        return rate - (self._baseline(sure=True) if self._relative else 0.0)
+
+    @property
+    def _relative(self) -> bool:
+        return self._question.kind is Kind.RELATIVE
+
+    def _baseline(self, *, sure: bool) -> float:
+        match self._question.reference:
+            case Fixed(rate):
+                return rate
+            case Recorded(counts):
+                fleet: Counts | None = counts
+            case _:
+                fleet = self.window.baseline
+        if fleet is None or fleet.total <= 0:
+            return 0.0
+        return (fleet.bad + (0.0 if sure else fleet.unsure)) / fleet.total
+
+    def _compare(self) -> Finding:
+        if self._surely() <= self._question.limit:
+            return Finding.KEPT
+        if not holds_shared(self._question, self._settings):
+            return Finding.BROKEN
+        canary = self.window.canary
+        worse = canary.bad / canary.total - self._baseline(sure=False)
+        return Finding.BROKEN if worse > self._question.limit / 2 else Finding.SHARED
+
+    def _forget_if_too_long(self, at: float, *, known: bool) -> None:
+        if self.since is None or self._last_known is None:
+            return
+        unknown = round((at - self._last_known) / self._settings.tick) - known
+        if unknown > self._settings.tolerated_unknowns:
+            self.since = None
