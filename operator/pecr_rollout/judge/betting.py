@@ -11,7 +11,7 @@ against "more than Δ over".
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log1p
+from math import exp, inf, log1p
 
 BREACH_BETS = (0.15, 0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
 WITHIN_BETS = (-0.1, -0.2, -0.35, -0.5, -0.7, -0.9)
@@ -45,26 +45,28 @@ class Draw:
     baseline_total: float = 0.0
 
 
-def limited(bet: float, border: Border, draw: Draw) -> float:
-    """Give the bet, made so small that no request can lose more than `_STAKE`."""
-    size = abs(bet)
-    if border.canary > 0:
-        size = min(size, _STAKE / border.canary)
-    if border.baseline is not None:
-        size = min(size, _STAKE * draw.baseline_total / draw.canary_total)
-    return size if bet > 0 else -size
+def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
+    """Give, for each bet, the log of the factor by which a tick multiplies the money on it.
 
-
-def gain(bet: float, border: Border, draw: Draw) -> float:
-    """Give the log of the factor by which a tick multiplies the money staked with this bet."""
-    d = limited(bet, border, draw)
-    canary = border.canary
-    nats = draw.canary_bad * log1p((1 - canary) * d)
-    nats += (draw.canary_total - draw.canary_bad) * log1p(-canary * d)
-    if border.baseline is not None:
-        s = d * draw.canary_total / draw.baseline_total
-        nats += draw.baseline_bad * log1p(-(1 - border.baseline) * s)
-        nats += (draw.baseline_total - draw.baseline_bad) * log1p(border.baseline * s)
+    A bet is made so small that no request can lose more than `_STAKE`.
+    """
+    canary, baseline = border.canary, border.baseline
+    most = _STAKE / canary if canary > 0 else inf
+    odds = 0.0  # canary's requests for each of the baseline's
+    if baseline is not None:
+        odds = draw.canary_total / draw.baseline_total
+        most = min(most, _STAKE / odds)
+    canary_good = draw.canary_total - draw.canary_bad
+    baseline_good = draw.baseline_total - draw.baseline_bad
+    nats = []
+    for bet in bets:
+        d = max(-most, min(bet, most))
+        gain = draw.canary_bad * log1p((1 - canary) * d) + canary_good * log1p(-canary * d)
+        if baseline is not None:
+            s = d * odds
+            gain += draw.baseline_bad * log1p(-(1 - baseline) * s)
+            gain += baseline_good * log1p(baseline * s)
+        nats.append(gain)
     return nats
 
 
@@ -89,10 +91,10 @@ class Wealth:
 
     def play(self, border: Border, draw: Draw, noise: float) -> None:
         """Settle one tick; where counts vary more than by chance, it is worth the less."""
-        cap = self._cap
+        nats = gains(self._bets, border, draw)
         self._money = [
-            min(_MOST, money * exp(min(cap, gain(bet, border, draw) / noise)))
-            for money, bet in zip(self._money, self._bets, strict=True)
+            min(_MOST, money * exp(min(gain / noise, self._cap)))
+            for money, gain in zip(self._money, nats, strict=True)
         ]
 
 

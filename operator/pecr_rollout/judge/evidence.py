@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf
 from typing import Self
 
 
@@ -57,7 +57,7 @@ class Counts:
     @property
     def finite(self) -> bool:
         """Tell whether all three are numbers that a counter can have grown by."""
-        return all(isfinite(count) and count >= 0 for count in (self.bad, self.total, self.unsure))
+        return 0 <= self.bad < inf and 0 <= self.total < inf and 0 <= self.unsure < inf
 
     def clipped(self) -> Self:
         """Give the same with at most `total` bad: one request can add two budget violations."""
@@ -74,7 +74,12 @@ class Counts:
 
 def add_up(counts: Iterable[Counts]) -> Counts:
     """Add counts of adjacent times; none at all are no requests."""
-    return sum(counts, Counts(0.0, 0.0))
+    bad = total = unsure = 0.0
+    for part in counts:
+        bad += part.bad
+        total += part.total
+        unsure += part.unsure
+    return Counts(bad, total, unsure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,16 @@
 """What this traffic can show, said before the start and while nothing is decided yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log, log1p
+from dataclasses import dataclass, replace
+from math import log
 
 from pecr_rollout.judge.betting import (
     BREACH_BETS,
     BREACH_CAP,
     WITHIN_BETS,
+    Border,
     Draw,
-    gain,
-    limited,
+    gains,
 )
 from pecr_rollout.judge.borders import (
     Borders,
@@ -101,18 +101,18 @@ def least_rate(question: Question, settings: Settings, now: Borders, draw: Draw)
     need = log(odds_for_breach(question, settings)) + _MARGIN + log(2 * len(BREACH_BETS))
     if need > BREACH_CAP * ticks:
         return None
-    rates = [_breach_rate(bet, now, draw, need / ticks * now.noise) for bet in BREACH_BETS]
-    least = max(min(rates), question.limit)
+    least = max(question.limit, _least_rate(now.breach, draw, need / ticks * now.noise))
     return least if least <= 1 else None
 
 
-def _breach_rate(bet: float, now: Borders, draw: Draw, need: float) -> float:
-    """Give the rate at which this bet is expected to gain `need` nats per tick."""
-    d = limited(bet, now.breach, draw)
-    lose = log1p(-now.breach.canary * d)
-    win = log1p((1 - now.breach.canary) * d)
-    none_bad = Draw(0.0, draw.canary_total, draw.baseline_bad, draw.baseline_total)
-    return (need - gain(bet, now.breach, none_bad)) / (draw.canary_total * (win - lose))
+def _least_rate(border: Border, draw: Draw, need: float) -> float:
+    """Give the least rate at which some bet is expected to gain `need` nats per tick."""
+    all_bad = replace(draw, canary_bad=draw.canary_total)
+    none_bad = replace(draw, canary_bad=0.0)
+    ends = zip(
+        gains(BREACH_BETS, border, none_bad), gains(BREACH_BETS, border, all_bad), strict=True
+    )
+    return min((need - none) / (every - none) for none, every in ends)
 
 
 def _within_after(question: Question, settings: Settings, now: Borders, draw: Draw) -> float | None:
@@ -120,7 +120,7 @@ def _within_after(question: Question, settings: Settings, now: Borders, draw: Dr
     if draw.canary_total <= 0 or (beside_fleet(question) and draw.baseline_total <= 0):
         return None
     need = log(odds_for_within(question)) + _MARGIN + log(len(WITHIN_BETS))
-    best = max(gain(bet, now.within, draw) for bet in WITHIN_BETS) / now.noise
+    best = max(gains(WITHIN_BETS, now.within, draw)) / now.noise
     return max(settings.hold, need / best * settings.tick) if best > 0 else None
 
 

@@ -90,6 +90,11 @@ class SignalJudge:
         self._trigger.add(tick, self._account.borders.breach.canary)
         self._latest.append(tick.canary)
 
+    @property
+    def state(self) -> State:
+        """Give the verdict's state alone."""
+        return self._state()[0]
+
     def verdict(self) -> SignalVerdict:
         """Say what follows from all evaluations until now."""
         state, early = self._state()

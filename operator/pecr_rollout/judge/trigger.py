@@ -13,6 +13,7 @@ from pecr_rollout.judge.evidence import (
     Reason,
     Recorded,
     Settings,
+    add_up,
 )
 
 _EVENTS = 3  # bad requests that a rate at the limit should show in a window
@@ -104,19 +105,19 @@ class Trigger:
         """
         settings = self._settings
         enough = max(settings.min_requests, _EVENTS / border if border > 0 else 0.0)
-        length = 0
-        canary, baseline = Counts(0.0, 0.0), None
+        shortest, longest = settings.window_ticks, settings.sustained_ticks
+        length, requests = 0, 0.0
+        held: list[Tick] = []
         for tick in reversed(self._ticks):
             age = round((now - tick.at) / settings.tick) + 1
-            if age > settings.sustained_ticks:
-                break
-            if age > settings.window_ticks and canary.total >= enough:
+            if age > longest or (age > shortest and requests >= enough):
                 break
             length = age
-            canary += tick.canary
-            if tick.baseline is not None:
-                baseline = tick.baseline if baseline is None else baseline + tick.baseline
-        return Window(length, canary, baseline)
+            requests += tick.canary.total
+            held.append(tick)
+        fleet = [tick.baseline for tick in held if tick.baseline is not None]
+        canary = add_up(tick.canary for tick in held)
+        return Window(length, canary, add_up(fleet) if fleet else None)
 
     def _why_unknown(self) -> Reason | None:
         if self.window.canary.total < self._settings.min_requests:
