@@ -1,0 +1,113 @@
+"""Starting and ending the cluster's processes, and only those."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from localcluster.errors import LocalClusterError
+from localcluster.state import ProcessRecord
+
+_POLL_SECONDS = 0.02
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(command: Sequence[str | Path], log: Path, env: Mapping[str, str]) -> ProcessRecord:
+    """Start a process in a session of its own, so that a Ctrl-C here is not one there."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            start_new_session=True,
+        )
+    # Children are reaped by `alive`; Popen's own complaint about a running child is not wanted.
+    process.returncode = 0
+    return ProcessRecord(pid=process.pid, started=_start_time(process.pid) or "")
+
+
+def alive(record: ProcessRecord) -> bool:
+    """Whether that very process still runs (a zombie does not)."""
+    try:
+        if os.waitpid(record.pid, os.WNOHANG) != (0, 0):
+            return False
+    except ChildProcessError:
+        pass  # not a child of this process: another one started the cluster
+    return record.started != "" and _start_time(record.pid) == record.started
+
+
+def stop(records: Sequence[ProcessRecord], grace: float = 10.0) -> None:
+    """Ask all of them to end, then make them; returns when they are gone."""
+    for number, limit in ((signal.SIGTERM, grace), (signal.SIGKILL, 10.0)):
+        running = [record for record in records if alive(record)]
+        for record in running:
+            send(record, signal.SIGCONT)
+            send(record, number)
+        if wait_until(lambda left=running: not any(map(alive, left)), limit):  # type: ignore[misc]
+            return
+
+
+def send(record: ProcessRecord, number: signal.Signals) -> None:
+    """Signal that process if it is still the one."""
+    if alive(record):
+        try:
+            os.kill(record.pid, number)
+        except ProcessLookupError:
+            return
+
+
+def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    """Wait until the condition holds; false when it did not in time."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def wait_ready(
+    name: str, record: ProcessRecord, ready: Callable[[], bool], timeout: float, log: Path
+) -> None:
+    """Wait for a process to be ready; say why when it is not."""
+    wait_until(lambda: ready() or not alive(record), timeout)
+    if alive(record) and ready():
+        return
+    what = "did not become ready in time" if alive(record) else "ended at once"
+    raise LocalClusterError(f"{name} {what}: {last_line(log)} (the whole log is {log})")
+
+
+def last_line(log: Path) -> str:
+    """The last thing that a log says, cut to a readable length."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1][-400:] if lines else "its log is empty"
+
+
+def _start_time(pid: int) -> str | None:
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            # The name in parentheses may hold blanks; state and start time follow it.
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in {"Z", "X"} else fields[19]
+    done = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, started = done.stdout.strip().partition(" ")
+    return None if not started or state.startswith("Z") else started.strip()
