@@ -95,21 +95,20 @@ def borders(
         canary: the canary's requests per tick.
         share: the canary's share of all requests, from 0 to 1.
     """
-    rate = noise.rate
+    rate, excess = noise.rate, noise.excess()
     breach, within = _borders(question, settings, noise)
-    beside = 2 * (1 - share)  # the fleet's own noise comes on top of the canary's
-    events = rate * canary
+    # The fleet's own noise comes on top of the canary's where the two are compared.
+    beside = 1 + excess * rate * canary * 2 * (1 - share)
     if beside_fleet(question):
-        factor = noise.factor(events * beside)
+        factor = beside
     elif question.kind is Kind.ABSOLUTE:
-        factor = noise.factor(min(rate, question.limit) * canary)
+        factor = 1 + excess * min(rate, question.limit) * canary
     else:
-        factor = noise.factor(events)
-    shared, shared_factor = None, 1.0
+        factor = 1 + excess * rate * canary
+    shared = None
     if holds_shared(question, settings):
         shared = Border(rate + question.limit / 2, rate)
-        shared_factor = noise.factor(events * beside)
-    return Borders(breach, within, shared, factor, shared_factor)
+    return Borders(breach, within, shared, factor, beside)
 
 
 def _borders(question: Question, settings: Settings, noise: Noise) -> tuple[Border, Border]:
@@ -130,7 +129,7 @@ def _borders(question: Question, settings: Settings, noise: Noise) -> tuple[Bord
 def _recorded_bounds(counts: Counts, settings: Settings, noise: Noise) -> tuple[float, float]:
     """Give bounds on the rate before the change; noise makes the recorded counts worth less."""
     counts = counts.clipped()
-    factor = noise.factor(noise.rate * noise.requests)
+    factor = 1 + noise.excess() * noise.rate * noise.requests
     bad, total = counts.bad / factor, counts.total / factor
     low = chernoff_lower(bad, total, WITHIN_ALPHA / 2)
     high = chernoff_upper(bad, total, BREACH_ALPHA / 2 / _steps(settings))

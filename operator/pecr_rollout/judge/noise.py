@@ -1,5 +1,6 @@
 """How noisy the fleet is: its rate, and how much more its counts vary than by chance."""
 
+from collections import deque
 from collections.abc import Iterable
 
 from pecr_rollout.judge.evidence import Counts
@@ -13,11 +14,12 @@ _BLOCKS_NEEDED = 6  # for an estimate at a length
 class Noise:
     """The fleet's latest ticks, and what they say of the next ones."""
 
-    __slots__ = ("_bad", "_total")
+    __slots__ = ("_bad", "_blocks", "_total")
 
     def __init__(self, history: Iterable[Counts] = ()) -> None:
-        self._bad = [0.0]  # running sums, so that a block of any length is one subtraction
-        self._total = [0.0]
+        self._bad: deque[float] = deque(maxlen=HISTORY)
+        self._total: deque[float] = deque(maxlen=HISTORY)
+        self._blocks = [_Blocks(size) for size in BLOCKS]
         for counts in history:
             self.add(counts)
 
@@ -25,72 +27,80 @@ class Noise:
         """Remember one tick of the fleet; what is no count, or holds no request, says nothing."""
         if counts is None or not counts.finite or counts.total <= 0:
             return
-        self._bad.append(self._bad[-1] + min(counts.bad, counts.total))
-        self._total.append(self._total[-1] + counts.total)
-        if len(self._bad) > 2 * HISTORY:
-            del self._bad[: -HISTORY - 1], self._total[: -HISTORY - 1]
-
-    @property
-    def ticks(self) -> int:
-        """Give how many ticks are remembered, `HISTORY` at most."""
-        return min(len(self._bad) - 1, HISTORY)
+        bad = min(counts.bad, counts.total)
+        self._bad.append(bad)
+        self._total.append(counts.total)
+        for blocks in self._blocks:
+            blocks.add(bad, counts.total)
 
     @property
     def calibrated(self) -> bool:
         """Tell whether there is an hour of history (at 30 s)."""
-        return self.ticks >= CALIBRATED
+        return len(self._total) >= CALIBRATED
 
     @property
     def requests(self) -> float:
         """Give the fleet's requests per tick."""
-        return self._sum(self._total) / self.ticks if self.ticks else 0.0
+        return sum(self._total) / len(self._total) if self._total else 0.0
 
     @property
     def rate(self) -> float:
         """Give the fleet's bad share, a little drawn to one half: never 0, never 1."""
-        return (self._sum(self._bad) + 0.5) / (self._sum(self._total) + 1.0)
+        return (sum(self._bad) + 0.5) / (sum(self._total) + 1.0)
 
-    def factor(self, events: float) -> float:
-        """Give the factor by which a cohort's variance exceeds chance; 1 is chance alone.
+    def excess(self) -> float:
+        """Give the largest CV² · B over all block lengths B, in ticks; 0 is chance alone.
 
-        A rate that varies with CV² over blocks of B ticks adds CV² · (B·events)² to the variance
-        B·events of a block: the factor is 1 + CV² · B · events, the largest over all B.
-
-        Args:
-            events: bad requests per tick that are expected of that cohort.
+        A cohort that expects m bad requests per tick has a variance of B·m in a block by chance,
+        and CV² · (B·m)² on top where its rate varies with CV² over blocks of B: the variance is
+        1 + CV² · B · m times that of chance.
         """
-        ticks, rate = self.ticks, self.rate
-        worst = 0.0
-        for size in BLOCKS:
-            if ticks >= _BLOCKS_NEEDED * size:
-                first = len(self._bad) - 1 - ticks // size * size  # blocks end now
-                bad, total = self._bad[first::size], self._total[first::size]
-                worst = max(worst, size * _excess(bad, total, rate))
-        return 1.0 + worst * events
-
-    def _sum(self, sums: list[float]) -> float:
-        return sums[-1] - sums[-1 - self.ticks]
+        rate = self.rate
+        return max(blocks.size * blocks.excess(rate) for blocks in self._blocks)
 
 
-def _excess(bad: list[float], total: list[float], rate: float) -> float:
-    """Give the CV² of the rate beyond chance, from differences of neighbours: a drift cancels.
+class _Blocks:
+    """Neighbouring blocks of ticks, of one length."""
 
-    A method of moments: neighbours of n1 and n2 requests with r = n1/n2 differ by chance alone with
-    variance p(1-p)·n1·(1+r); what is more is 2·CV²·(p·n1)².
+    __slots__ = ("_bad", "_chances", "_last", "_missing", "_scales", "_squares", "_total", "size")
 
-    Args:
-        bad: running sums of bad requests at the blocks' ends.
-        total: the same of all requests.
-        rate: p.
-    """
-    surplus = scale = 0.0
-    chance = rate * (1 - rate)
-    for x0, x1, x2, n0, n1, n2 in zip(
-        bad, bad[1:], bad[2:], total, total[1:], total[2:], strict=False
-    ):
-        later = n2 - n1
-        ratio = later / (n1 - n0)
-        surplus += (x2 - x1 - (x1 - x0) * ratio) ** 2 - chance * later * (1 + ratio)
-        scale += later * later
-    scale *= 2 * rate * rate
-    return max(0.0, surplus / scale) if scale > 0 else 0.0
+    def __init__(self, size: int) -> None:
+        pairs = HISTORY // size - 1
+        self.size = size
+        self._bad = self._total = 0.0
+        self._missing = size
+        self._last: tuple[float, float] | None = None
+        self._squares: deque[float] = deque(maxlen=pairs)
+        self._chances: deque[float] = deque(maxlen=pairs)
+        self._scales: deque[float] = deque(maxlen=pairs)
+
+    def add(self, bad: float, total: float) -> None:
+        """Add a tick with requests in it to the block; compare the block when it is full."""
+        self._bad += bad
+        self._total += total
+        self._missing -= 1
+        if self._missing:
+            return
+        if self._last is not None:
+            self._compare(*self._last)
+        self._last = self._bad, self._total
+        self._bad = self._total = 0.0
+        self._missing = self.size
+
+    def _compare(self, bad: float, total: float) -> None:
+        """Note by how much this block differs from the one before."""
+        ratio = self._total / total
+        self._squares.append((self._bad - bad * ratio) ** 2)
+        self._chances.append(self._total * (1 + ratio))
+        self._scales.append(self._total**2)
+
+    def excess(self, rate: float) -> float:
+        """Give the CV² of the rate beyond chance, from differences of neighbours: a drift cancels.
+
+        A method of moments: neighbours of n1 and n2 requests with r = n1/n2 differ by chance alone
+        with variance p(1-p)·n1·(1+r); what is more is 2·CV²·(p·n1)².
+        """
+        if len(self._squares) < _BLOCKS_NEEDED - 1:
+            return 0.0
+        surplus = sum(self._squares) - rate * (1 - rate) * sum(self._chances)
+        return max(0.0, surplus / (2 * rate * rate * sum(self._scales)))

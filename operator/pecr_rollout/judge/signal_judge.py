@@ -90,14 +90,9 @@ class SignalJudge:
         self._trigger.add(tick, self._account.borders.breach.canary)
         self._latest.append(tick.canary)
 
-    @property
-    def state(self) -> State:
-        """Give the verdict's state alone."""
-        return self._state()[0]
-
     def verdict(self) -> SignalVerdict:
         """Say what follows from all evaluations until now."""
-        state, early = self._state()
+        state, early = self.standing()
         safest = early and self._half_fail()
         reason = None if state is not State.UNKNOWN else self._trigger.reason or Reason.UNDECIDED
         verdict = SignalVerdict(
@@ -125,8 +120,8 @@ class SignalJudge:
         )
         return replace(verdict, sentence=verdict_sentence(verdict, self._settings))
 
-    def _state(self) -> tuple[State, bool]:
-        """Give the state, and whether it is an early trip."""
+    def standing(self) -> tuple[State, bool]:
+        """Give the verdict's state alone, and whether it is an early trip."""
         match self._trigger.finding:
             case Finding.BROKEN if self._sustained() and self._breach_bound(early=False).met:
                 return State.BREACHED, False
