@@ -1,7 +1,6 @@
 """The report's three forms."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -90,7 +89,7 @@ class TestJson:
         assert "rollout" not in data
 
     def test_the_operators_part_stands_beside(self):
-        data = json.loads(to_json(replace(REPORT, rollout=CONTEXT)))
+        data = json.loads(to_json(REPORT._replace(rollout=CONTEXT)))
         assert data["rollout"]["incident"] == "0a1b2c3d-1-1"
         assert data["rollout"]["owner"] == {
             "name": "retrieval-oncall",
@@ -100,10 +99,10 @@ class TestJson:
 
     def test_never_writes_what_json_cannot_say(self):
         with pytest.raises(ValueError, match="nan"):
-            to_json(replace(REPORT, signals=Signals(p95_ms=float("nan"))))
+            to_json(REPORT._replace(signals=Signals(p95_ms=float("nan"))))
 
     def test_is_deterministic(self):
-        assert to_json(REPORT) == to_json(replace(REPORT))
+        assert to_json(REPORT) == to_json(REPORT._replace())
 
 
 class TestEnv:
@@ -115,7 +114,7 @@ class TestEnv:
 
     def test_a_line_break_cannot_forge_an_assignment(self):
         step = Recommendation("withdraw\nX=1", {"A": "1\nPECR_CONTROLLER_ENGINE=rlm"}, "")
-        assert to_env(replace(REPORT, recommended_fallback=step)).splitlines() == [
+        assert to_env(REPORT._replace(recommended_fallback=step)).splitlines() == [
             "# recommended fallback step: withdraw X=1",
             "# A is left out: its value has a line break",
         ]
@@ -123,7 +122,7 @@ class TestEnv:
 
 class TestMarkdown:
     def test_tells_a_person_what_to_know(self):
-        text = to_markdown(replace(REPORT, rollout=CONTEXT))
+        text = to_markdown(REPORT._replace(rollout=CONTEXT))
         for part in (
             "# Canary decision: fallback required",
             "`fallback_required`",
@@ -139,17 +138,17 @@ class TestMarkdown:
     @given(st.text())
     def test_no_text_of_a_user_breaks_the_table_or_becomes_html(self, evil):
         owner = Owner(evil, evil)
-        context = replace(CONTEXT, owner=owner, name=evil, phase=evil, incident=evil or None)
-        item = replace(REPORT.evidence[0], name=evil, sentence=evil)
-        report = replace(REPORT, rollout=context, evidence=(item,), engine=evil)
-        plain = to_markdown(replace(REPORT, rollout=CONTEXT))
+        context = CONTEXT._replace(owner=owner, name=evil, phase=evil, incident=evil or None)
+        item = REPORT.evidence[0]._replace(name=evil, sentence=evil)
+        report = REPORT._replace(rollout=context, evidence=(item,), engine=evil)
+        plain = to_markdown(REPORT._replace(rollout=CONTEXT))
         text = to_markdown(report)
         assert len(text.split("\n")) == len(plain.split("\n"))
         for line, model in zip(text.split("\n"), plain.split("\n"), strict=True):
             if model.startswith("|"):
                 assert line.count("|") == model.count("|")
-        assert "<script" not in to_markdown(replace(report, engine="`<script>|"))
+        assert "<script" not in to_markdown(report._replace(engine="`<script>|"))
 
     def test_a_command_cannot_close_its_fence(self):
-        context = replace(CONTEXT, acknowledge_command="x\n```\n<b>")
-        assert "````sh\nx ``` <b>\n````" in to_markdown(replace(REPORT, rollout=context))
+        context = CONTEXT._replace(acknowledge_command="x\n```\n<b>")
+        assert "````sh\nx ``` <b>\n````" in to_markdown(REPORT._replace(rollout=context))

@@ -1,8 +1,7 @@
 """The fixed fallback order. One step, a fresh window, the next step only if the breach persists."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pecr_rollout.contract.flags import (
     ADAPTIVE_PARALLELISM,
@@ -15,8 +14,7 @@ from pecr_rollout.contract.flags import (
 )
 
 
-@dataclass(frozen=True)
-class FallbackStep:
+class FallbackStep(NamedTuple):
     """One step towards the safest mode: a flag to its safe value."""
 
     name: str
@@ -50,7 +48,7 @@ FALLBACK_ORDER: Final = (
 BY_NAME: Final = {step.name: step for step in FALLBACK_ORDER}
 
 WITHDRAW: Final = "withdraw"
-"""Not a step of the order: what was there before is put back (a crash, or exhaustion so configured)."""
+"""Not a step of the order: what was there before is put back (a crash, or `onExhausted`)."""
 NONE: Final = "none"
 ALREADY_SAFEST: Final = "already_at_safest_mode"
 

@@ -5,8 +5,7 @@ Source of every rule: the contract (docs/contract.md) and the service's measured
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 Environment = Mapping[str, str]
 """What a controller process starts with: variable name to value."""
@@ -104,8 +103,7 @@ def render_policies(value: FlagValue) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(NamedTuple):
     """One environment variable that steers the controller.
 
     Attributes:
@@ -224,4 +222,4 @@ def missing_precondition(environment: Environment) -> str | None:
         acknowledged = False
     if acknowledged:
         return None
-    return f"engine rlm needs {SANDBOX_ACK}=true in the same environment, or the service does not start"
+    return f"engine rlm needs {SANDBOX_ACK}=true in the same environment, or it does not start"

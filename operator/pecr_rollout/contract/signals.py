@@ -1,8 +1,7 @@
 """The seven signals that the controller exports, and the triggers that are read from them."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 PREFIX: Final = "pecr_controller_"
 ROUTE: Final = "/v1/run"
@@ -10,6 +9,9 @@ ROUTE: Final = "/v1/run"
 
 LATENCY_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram's buckets, in seconds."""
+
+QUANTILES: Final = {"p95": 0.05, "p99": 0.01}
+"""The latency quantiles that may be bounded, and the share of requests that may be slower."""
 
 TERMINAL_MODES: Final = (
     "SUPPORTED",
@@ -27,8 +29,7 @@ class Level(StrEnum):
     OUTCOME = "outcome"
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """One Prometheus metric of the controller.
 
     Attributes:

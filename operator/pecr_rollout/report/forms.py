@@ -1,7 +1,6 @@
 """The report for machines: JSON and ENV. Same report in, same text out."""
 
 import json
-from dataclasses import asdict
 
 from pecr_rollout.report.model import DecisionReport
 
@@ -12,7 +11,7 @@ def to_json(report: DecisionReport) -> str:
     Raises:
         ValueError: a figure is NaN or infinite, which JSON cannot say.
     """
-    data = asdict(report)
+    data = {key: _plain(value) for key, value in report._asdict().items()}
     if report.rollout is None:
         del data["rollout"]
     return json.dumps(data, indent=2, allow_nan=False) + "\n"
@@ -24,6 +23,15 @@ def to_env(report: DecisionReport) -> str:
     lines = [f"# recommended fallback step: {_one_line(step.step)}"]
     lines += [_assignment(key, value) for key, value in step.env_updates.items()]
     return "\n".join(lines) + "\n"
+
+
+def _plain(value: object) -> object:
+    """Turn named tuples into maps, which JSON would write as lists."""
+    if not isinstance(value, tuple):
+        return value
+    if hasattr(value, "_asdict"):
+        return {key: _plain(item) for key, item in value._asdict().items()}
+    return [_plain(item) for item in value]
 
 
 def _assignment(key: str, value: str) -> str:

@@ -1,7 +1,10 @@
-"""What was decided, from which figures, and what is to be done: shared by guard and operator."""
+"""What was decided, from which figures, and what is to be done: shared by guard and operator.
 
-from dataclasses import dataclass, field
+Named tuples, not dataclasses: these take a tenth of the time to define, and the guard starts cold.
+"""
+
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -27,8 +30,7 @@ class Unit(StrEnum):
     SHARE = "share"  # 0.05 is 5 %
 
 
-@dataclass(frozen=True)
-class CurrentState:
+class CurrentState(NamedTuple):
     """The flags that the canary ran with, the engine excepted."""
 
     adaptive_parallelism_enabled: bool
@@ -38,8 +40,7 @@ class CurrentState:
     baseline_shadow_percent: float = 0
 
 
-@dataclass(frozen=True)
-class Signals:
+class Signals(NamedTuple):
     """What was measured; None where nothing was."""
 
     p95_ms: float | None = None
@@ -49,8 +50,7 @@ class Signals:
     source_unavailable_rate: float | None = None
 
 
-@dataclass(frozen=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """The limits; a figure equal to its limit keeps it."""
 
     max_p95_ms: float | None = None
@@ -60,8 +60,7 @@ class Thresholds:
     max_source_unavailable_rate: float | None = None
 
 
-@dataclass(frozen=True)
-class Trigger:
+class Trigger(NamedTuple):
     """One limit that is exceeded.
 
     Attributes:
@@ -73,8 +72,7 @@ class Trigger:
     message: str
 
 
-@dataclass(frozen=True)
-class Recommendation:
+class Recommendation(NamedTuple):
     """The next step of the fallback order.
 
     Attributes:
@@ -88,8 +86,7 @@ class Recommendation:
     reason: str
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """One side's figure with the counts behind it; None where it is not known."""
 
     value: float | None
@@ -97,8 +94,7 @@ class Figure:
     requests: float | None = None
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One signal: both cohorts, the limit, and the verdict.
 
     Attributes:
@@ -122,16 +118,14 @@ class Evidence:
     since: str | None = None
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Who takes over."""
 
     name: str
     contact: str
 
 
-@dataclass(frozen=True)
-class RolloutContext:
+class RolloutContext(NamedTuple):
     """Which rollout, where it stands, and what closes its incident; the operator's part.
 
     Attributes:
@@ -155,8 +149,7 @@ class RolloutContext:
     done: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class DecisionReport:
+class DecisionReport(NamedTuple):
     """The whole report, in the order in which it is shown."""
 
     status: Status
@@ -166,7 +159,7 @@ class DecisionReport:
     thresholds: Thresholds
     triggers: tuple[Trigger, ...]
     recommended_fallback: Recommendation
-    requests: Signals = field(default_factory=Signals)
+    requests: Signals = Signals()
     """The number of requests behind each signal, under the signal's name."""
     evidence: tuple[Evidence, ...] = ()
     rollout: RolloutContext | None = None

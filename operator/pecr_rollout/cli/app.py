@@ -1,0 +1,143 @@
+"""The commands, as typer shows them: arguments in, one call each."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pecr_rollout import __version__
+from pecr_rollout.cli.lint.render import Format
+from pecr_rollout.cli.problem import Refused
+
+WRONG_COMMAND_LINE = 1
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="pecr-rollout",
+    help="Safe rollouts of the PECR controller's runtime flags.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class LogFormat(StrEnum):
+    """How the operator logs."""
+
+    PLAIN = "plain"  # for people
+    JSON = "json"  # one object a line
+
+
+def run(argv: list[str]) -> int:
+    """Run one command and give its exit status: 1 for a wrong command line, as the guard's."""
+    try:
+        status = app(argv, standalone_mode=False)
+    except UsageError as error:
+        print(f"pecr-rollout: wrong command line: {_one_line(error)}", file=sys.stderr)
+        return WRONG_COMMAND_LINE
+    except Refused as refusal:
+        print(f"pecr-rollout: {refusal}", file=sys.stderr)
+        return WRONG_COMMAND_LINE
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _one_line(error: Exception) -> str:
+    message = getattr(error, "format_message", lambda: str(error))()
+    return f"{' '.join(message.split())} (--help lists the options)"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"pecr-rollout {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def pecr_rollout(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Safe rollouts of the PECR controller's runtime flags."""
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def guard(context: typer.Context) -> int:
+    """Decide from a load test's files whether a canary may go on (`guard --help`)."""
+    from pecr_rollout.cli.guard.command import main  # noqa: PLC0415 - one command's own
+
+    return main(context.args, prog="pecr-rollout guard")
+
+
+@app.command()
+def lint(
+    *,
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="YAML files; - for stdin.")],
+    form: Annotated[Format, typer.Option("--format", help="How findings are written.")] = (
+        Format.TEXT
+    ),
+    rps: Annotated[
+        float | None, typer.Option(min=0.001, help="Requests per second of the whole fleet.")
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option(min=1, help="The target's pods, where no file has the Deployment.")
+    ] = None,
+    base_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of bad requests that is usual.")
+    ] = 0.005,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> int:
+    """Check ControllerRollouts offline: all that preflight can know without a cluster.
+
+    Exit status: 0 nothing wrong, 1 a file cannot be read or a wrong command line, 2 findings.
+    """
+    from pecr_rollout.cli.lint.command import lint_files  # noqa: PLC0415 - one command's own
+
+    return lint_files(files, form, rps, replicas, base_rate, strict=strict)
+
+
+@app.command("run")
+def run_operator(
+    *,
+    namespace: Annotated[
+        list[str] | None, typer.Option("--namespace", "-n", help="Watch this one; repeatable.")
+    ] = None,
+    all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A")] = False,
+    prometheus_url: Annotated[
+        str, typer.Option(envvar="PECR_PROMETHEUS_URL", help="Prometheus that scrapes the pods.")
+    ] = "http://prometheus-operated:9090",
+    prometheus_token_file: Annotated[
+        Path | None, typer.Option(help="File with a bearer token; read again when it changes.")
+    ] = None,
+    prometheus_ca_file: Annotated[
+        Path | None, typer.Option(help="CA certificates that Prometheus is checked with.")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="Address of the operator's /metrics.")] = "",
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535)] = 9464,
+    health_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /healthz.")] = 8080,
+    log_format: Annotated[LogFormat, typer.Option()] = LogFormat.PLAIN,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False,
+) -> None:
+    """Run the operator."""
+    if bool(namespace) == all_namespaces:
+        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
+
+    run_runtime(
+        namespaces=tuple(namespace or ()),
+        all_namespaces=all_namespaces,
+        prometheus_url=prometheus_url,
+        prometheus_token_file=prometheus_token_file,
+        prometheus_ca_file=prometheus_ca_file,
+        metrics_host=metrics_host,
+        metrics_port=metrics_port,
+        health_port=health_port,
+        log_format=log_format.value,
+        verbose=verbose,
+    )

@@ -1,0 +1,1 @@
+"""`pecr-rollout lint`: everything that preflight can know offline, with file and line."""
