@@ -69,7 +69,9 @@ def _schedulable(client: KubeClient) -> int:
     found = client.get("/api/v1/nodes", labelSelector="type=kwok")
     return sum(
         not each["spec"].get("taints")
-        and any(c["type"] == "Ready" and c["status"] == "True" for c in each["status"]["conditions"])
+        and any(
+            c["type"] == "Ready" and c["status"] == "True" for c in each["status"]["conditions"]
+        )
         for each in found["items"]
         if each["status"].get("conditions")
     )

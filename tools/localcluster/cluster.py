@@ -276,7 +276,9 @@ class LocalCluster:
             env=env,
         )
         if check and done.returncode:
-            raise LocalClusterError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+            raise LocalClusterError(
+                f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}"
+            )
         return done
 
     def kubectl_json(self, *arguments: str, namespace: str | None = None) -> Any:

@@ -42,10 +42,19 @@ def _relabelling(fleet_address: str) -> list[dict[str, Any]]:
     pod = "__meta_kubernetes_pod_"
     namespace = "__meta_kubernetes_namespace"
     return [
-        {"source_labels": [f"{pod}container_image"], "regex": ".*pecr-controller.*", "action": "keep"},
+        {
+            "source_labels": [f"{pod}container_image"],
+            "regex": ".*pecr-controller.*",
+            "action": "keep",
+        },
         {"source_labels": [f"{pod}phase"], "regex": "Running", "action": "keep"},
         # In a real cluster this is the address; here the fleet answers for every pod.
-        {"source_labels": [f"{pod}ip"], "regex": "(.+)", "target_label": "instance", "replacement": "$1:8081"},
+        {
+            "source_labels": [f"{pod}ip"],
+            "regex": "(.+)",
+            "target_label": "instance",
+            "replacement": "$1:8081",
+        },
         {"target_label": "__address__", "replacement": fleet_address},
         {
             "source_labels": [namespace, f"{pod}name"],

@@ -108,7 +108,9 @@ class Api:
 
     def _fault(self, request: Request, scope: tuple[str, ...]) -> Response:
         if len(scope) not in (1, 2):
-            raise RefusedError(404, "a fault is about /faults/<namespace> or /faults/<namespace>/<pod>")
+            raise RefusedError(
+                404, "a fault is about /faults/<namespace> or /faults/<namespace>/<pod>"
+            )
         if request.method == "PUT":
             mode = _json(request).get("mode")
             if mode not in FAULTS:

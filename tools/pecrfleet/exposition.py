@@ -19,9 +19,7 @@ def _families(service: Service) -> Iterator[list[str]]:
     reasons = {_labels(reason=k): v for k, v in service.stop_reasons.items()}
     yield _counter("budget_stop_reasons_total", "Controller context-loop stop reasons.", reasons)
     violations = {"": service.violations}
-    yield _counter(
-        "budget_violations_total", "Controller budget violations observed.", violations
-    )
+    yield _counter("budget_violations_total", "Controller budget violations observed.", violations)
     durations = {
         _labels(method=method, outcome=outcome, route=route): histogram
         for (method, outcome, route), histogram in service.durations.items()
@@ -63,7 +61,9 @@ def _counter(name: str, text: str, series: Mapping[str, int]) -> list[str]:
 
 def _histogram(name: str, text: str, series: Mapping[str, Histogram]) -> list[str]:
     pairs = [
-        pair for labels in sorted(series) for pair in _buckets(_PREFIX + name, labels, series[labels])
+        pair
+        for labels in sorted(series)
+        for pair in _buckets(_PREFIX + name, labels, series[labels])
     ]
     return _family(name, "histogram", text, pairs)
 

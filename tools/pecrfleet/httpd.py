@@ -53,7 +53,9 @@ async def serve(handler: Handler, port: int) -> asyncio.Server:
     """Listen on the loopback address."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.suppress(
+            ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
+        ):
             while await _one(reader, writer, handler):
                 pass
         writer.close()

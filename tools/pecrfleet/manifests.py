@@ -62,7 +62,10 @@ def target_manifests(
         "ports": [{"name": "http", "port": 8081, "targetPort": "http"}],
     }
     return [
-        *([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}] * with_namespace),
+        *(
+            [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}]
+            * with_namespace
+        ),
         _object("v1", "ConfigMap", source, namespace, {"data": data}),
         _object("apps/v1", "Deployment", name, namespace, {"spec": deployment}),
         *([_object("v1", "Service", name, namespace, {"spec": service})] * with_service),

@@ -92,7 +92,9 @@ class Scenario:
         rules = given.pop("rules", [])
         if not isinstance(rules, list):
             raise ScenarioError("rules: must be a list")
-        parts: dict[str, Any] = {"rules": tuple(_rule(r, f"rules[{i}]") for i, r in enumerate(rules))}
+        parts: dict[str, Any] = {
+            "rules": tuple(_rule(r, f"rules[{i}]") for i, r in enumerate(rules))
+        }
         if "traffic" in given:
             parts["traffic"] = Traffic(**_fields(Traffic, given.pop("traffic"), "traffic"))
         if "defaults" in given:

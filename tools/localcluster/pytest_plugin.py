@@ -1,0 +1,118 @@
+"""pytest fixtures: a cluster for the session, and a namespace for each test.
+
+Use with `pytest_plugins = ["localcluster.pytest_plugin"]` in the top conftest.
+"""
+
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcluster.cluster import LocalCluster
+from localcluster.errors import LocalClusterError
+from localcluster.options import Options
+from localcluster.processes import wait_until
+from localcluster.prometheus_query import Sample, instant_query
+from pecrfleet import FleetClient, Scenario, target_manifests
+from pecrfleet.kube import KubeError
+
+
+class TargetNamespace:
+    """A fresh namespace, with what a test does in it most."""
+
+    def __init__(self, cluster: LocalCluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    @property
+    def fleet(self) -> FleetClient:
+        """The fleet's client."""
+        return self.cluster.fleet
+
+    def create(self) -> None:
+        """Make it, and wait until pods can be created in it."""
+        client = self.cluster.client()
+        meta = {"name": self.name, "labels": {"pecr.dev/test": "true"}}
+        client.request("POST", "/api/v1/namespaces", {"metadata": meta})
+        path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
+
+        def made() -> bool:
+            try:
+                client.get(path)
+            except KubeError:
+                return False
+            return True
+
+        found = wait_until(made, 10)
+        client.close()
+        if not found:
+            raise LocalClusterError(f"Namespace {self.name} got no service account in 10 s.")
+
+    def delete(self) -> None:
+        """Delete it, without waiting until it is gone."""
+        client = self.cluster.client()
+        client.request("DELETE", f"/api/v1/namespaces/{self.name}")
+        client.close()
+        self.fleet.clear_scenario(self.name)
+        self.fleet.clear_fault(self.name)
+
+    def scenario(self, scenario: Scenario) -> None:
+        """Set the namespace's scenario."""
+        self.fleet.set_scenario(self.name, scenario)
+
+    def install_target(
+        self, *, replicas: int = 3, name: str = "pecr-controller", wait: bool = True, **more: Any
+    ) -> None:
+        """Apply `pecrfleet.target_manifests`, and wait until it is rolled out."""
+        manifests = target_manifests(
+            self.name, name=name, replicas=replicas, with_namespace=False, **more
+        )
+        self.cluster.apply(manifests)
+        if wait:
+            self.wait_ready(name)
+
+    def wait_ready(self, deployment: str = "pecr-controller", timeout: float = 30.0) -> None:
+        """Wait until a Deployment's roll-out is complete."""
+        limit = f"--timeout={timeout:.0f}s"
+        self.kubectl("rollout", "status", f"deployment/{deployment}", limit, timeout=timeout + 5)
+
+    def kubectl(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        """`LocalCluster.kubectl` in this namespace."""
+        return self.cluster.kubectl(*arguments, namespace=self.name, **more)
+
+    def kubectl_json(self, *arguments: str) -> Any:
+        """The same, parsed."""
+        return self.cluster.kubectl_json(*arguments, namespace=self.name)
+
+    def prom(self, query: str) -> list[Sample]:
+        """Ask the cluster's Prometheus."""
+        return instant_query(self.cluster.prometheus_url, query)
+
+
+@pytest.fixture(scope="session")
+def localcluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """The session's cluster; with PECR_LOCALCLUSTER_STATE, the one that runs from there."""
+    given = os.environ.get("PECR_LOCALCLUSTER_STATE")
+    if given:
+        yield LocalCluster.attach(Path(given))
+        return
+    with LocalCluster(tmp_path_factory.mktemp("localcluster") / "state", Options()) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def namespace(
+    localcluster: LocalCluster, request: pytest.FixtureRequest
+) -> Iterator[TargetNamespace]:
+    """A namespace of the test's own, deleted after it."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    name = f"{words.removeprefix('test-')[:40].strip('-') or 'test'}-{secrets.token_hex(2)}"
+    handle = TargetNamespace(localcluster, f"t-{name}")
+    handle.create()
+    yield handle
+    handle.delete()
