@@ -32,7 +32,8 @@ def run_spec(rollout: ControllerRollout, snapshot: Snapshot | None) -> Spec:
     spec, identity = rollout.spec, rollout.status.identity
     if snapshot is None or snapshot.identity != identity or spec.identity() == identity:
         return spec
-    return Spec.model_validate(spec.model_dump(mode="json", exclude_none=True) | snapshot.spec)
+    whole = spec.model_dump(mode="json", exclude_none=True)
+    return Spec.model_validate({**whole, **snapshot.spec})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""A plan, and how a row of the table makes one: the next status, what to do first, what to tell."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pecr_rollout.api.status import (
+    HISTORY_LENGTH,
+    HistoryEntry,
+    Phase,
+    Stage,
+    Status,
+    instant,
+)
+from pecr_rollout.lifecycle.actions import Action
+from pecr_rollout.lifecycle.situation import Situation
+
+MESSAGE_LENGTH = 1024
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to tell: a Kubernetes Event, and a notification where it is a transition.
+
+    Attributes:
+        key: derived from the transition; a repeat carries the same.
+        owner: whether the rollback owner is told by more than an Event.
+    """
+
+    key: str
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    owner: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do next.
+
+    Attributes:
+        row: the row of the table that applied, for logs and metrics.
+        status: what to record once the actions are done.
+        actions: to be carried out first, in this order.
+        notes: to be told after the status write held.
+        due: when to look again without a wake-up, in seconds since the epoch; None for never.
+        stalled: reason and message where only a person can help.
+        drift: what somebody else changed in the middle.
+        report: the key of the decision report that is due, if one is.
+    """
+
+    row: str
+    status: Status
+    actions: tuple[Action, ...] = ()
+    notes: tuple[Note, ...] = ()
+    due: float | None = None
+    stalled: tuple[str, str] | None = None
+    drift: str = ""
+
+
+def shortened(text: str) -> str:
+    """Cut a text to what the status takes."""
+    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
+
+
+def stay(
+    s: Situation,
+    row: str,
+    message: str,
+    *,
+    actions: tuple[Action, ...] = (),
+    notes: tuple[Note, ...] = (),
+    due: float | None = None,
+    stalled: tuple[str, str] | None = None,
+    drift: str = "",
+    **changes: object,
+) -> Plan:
+    """Plan to remain in phase and stage, saying why."""
+    changes.setdefault("observed_generation", s.rollout.metadata.generation)
+    status = s.status.model_copy(update={"message": shortened(message), **changes})
+    return Plan(row, status, actions, notes, due, stalled, drift)
+
+
+def move(
+    s: Situation,
+    row: str,
+    message: str,
+    *,
+    stage: Stage,
+    phase: Phase | None = None,
+    actions: tuple[Action, ...] = (),
+    event: str | None = None,
+    warning: bool = False,
+    owner: bool = False,
+    by: str | None = None,
+    due: float | None = None,
+    **changes: object,
+) -> Plan:
+    """Plan to enter a stage, and with `phase` a phase; a phase's change is history and an Event.
+
+    Args:
+        s: the situation.
+        row: the row that applies.
+        message: what happens, for people.
+        stage: the stage to enter.
+        phase: the phase to enter, if it changes (or is entered anew).
+        actions: what to do before it is recorded.
+        event: reason of the Event; none is told without one.
+        warning: whether the Event is a warning.
+        owner: whether the rollback owner is told.
+        by: the person who asked for it.
+        due: when to look again; at once if not given.
+        changes: further fields of the status.
+    """
+    now = instant(s.now)
+    fields: dict[str, object] = {
+        "stage": stage,
+        "stage_since": now,
+        "message": shortened(message),
+        "observed_generation": s.rollout.metadata.generation,
+        **changes,
+    }
+    run = fields.get("run", s.status.run)
+    if phase is not None:
+        fields["phase"] = phase
+        entry = HistoryEntry(at=now, run=run, phase=phase, message=shortened(message), by=by)
+        fields["history"] = [*s.status.history, entry][-HISTORY_LENGTH:]
+    status = s.status.model_copy(update=fields)
+    notes = (_note(s, status, event, message, warning, owner),) if event else ()
+    return Plan(row, status, actions, notes, s.now if due is None else due)
+
+
+def _note(
+    s: Situation, status: Status, event: str, message: str, warning: bool, owner: bool
+) -> Note:
+    step = status.step.index if status.step else 0
+    number = status.incident.number if status.incident else 0
+    key = f"{s.rollout.run_id(status.run)}/{event}/{status.phase}/{step}/{number}"
+    return Note(key, "Warning" if warning else "Normal", event, shortened(message), owner)

@@ -1,0 +1,323 @@
+"""How a run proceeds and ends: start, next step, promotion, completion, abort, fresh runs."""
+
+from pecr_rollout.api.canary import Step
+from pecr_rollout.api.enums import CanaryMode, Guard, OnInconclusive, Strategy
+from pecr_rollout.api.status import FallbackStatus, Phase, Stage, StepStatus, instant
+from pecr_rollout.lifecycle.actions import Action, MarkIncident, TakeSnapshot
+from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
+from pecr_rollout.lifecycle.draft import Plan, move, stay
+from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, asked, handled, person
+from pecr_rollout.lifecycle.observation import Flags, Environment, Snapshot, Workload
+from pecr_rollout.lifecycle.situation import Situation
+from pecr_rollout.contract.flags import FLAGS
+
+FRESH: dict[str, object] = {
+    "window": None,
+    "signals": [],
+    "slo": "",
+    "fallback": None,
+    "promoted_by": None,
+}
+"""What a fresh run forgets: no evidence is carried over."""
+
+
+def step_status(s: Situation, index: int) -> StepStatus:
+    """Give step `index` (from 1) with its pods, fixed by the target's replicas now."""
+    replicas = s.cluster.target.replicas if s.cluster.target else 0
+    step = s.spec.canary.steps[index - 1]
+    pods = _pods(s, step, replicas)
+    return StepStatus(
+        index=index,
+        of=len(s.spec.canary.steps),
+        replicas=pods,
+        fleet_replicas=replicas,
+        share=1.0 if s.mode is CanaryMode.FLEET else round(traffic_share(pods, replicas), 4),
+        since=instant(s.now),
+    )
+
+
+def _pods(s: Situation, step: Step, replicas: int) -> int:
+    if s.mode is CanaryMode.FLEET:
+        return replicas
+    if s.mode is CanaryMode.EXISTING:
+        return s.cluster.existing.replicas if s.cluster.existing else 0
+    return cohort_replicas(step, replicas)
+
+
+def cohort_text(step: StepStatus) -> str:
+    """Say a cohort's size for people."""
+    return f"{step.replicas} of {step.fleet_replicas} pods, {step.share:.0%} of traffic"
+
+
+def snapshot_of(s: Situation) -> Snapshot:
+    """Describe what is there now, before the first write."""
+    target, environment = s.cluster.target, s.cluster.environment
+    if target is None or environment is None:
+        raise ValueError("no snapshot without a target")  # preflight refuses this before
+    existing = None
+    if s.cluster.existing is not None and s.cluster.existing_environment is not None:
+        existing = _flags(s.cluster.existing, s.cluster.existing_environment)
+    recorded = s.observation.preflight.recorded if s.observation.preflight else {}
+    spec = s.rollout.spec
+    return Snapshot(
+        spec.identity(), spec.identity_part(), _flags(target, environment), existing, recorded
+    )
+
+
+def _flags(workload: Workload, environment: Environment) -> Flags:
+    return Flags(
+        config_map=environment.name,
+        config_map_uid=environment.uid,
+        deployment=workload.name,
+        deployment_uid=workload.uid,
+        values={flag.variable: environment.flags.get(flag.variable) for flag in FLAGS},
+        environment_hash=workload.environment_hash,
+    )
+
+
+def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
+    """Begin the canary: keep what is there, then record the environment that is to be written."""
+    snapshot = s.cluster.snapshot
+    identity = s.rollout.spec.identity()
+    if snapshot is None or snapshot.identity != identity:
+        actions = (*actions, TakeSnapshot(snapshot_of(s)))
+    step = step_status(s, 1)
+    return move(
+        s,
+        "start",
+        f"Run {s.status.run}: the delta goes to the cohort of step 1, {cohort_text(step)}.",
+        phase=Phase.CANARY,
+        stage=Stage.WRITING,
+        actions=actions,
+        event="CanaryStarted",
+        identity=identity,
+        environment=s.rollout.spec.flag_delta.environment(),
+        step=step,
+        cohort=cohort_text(step),
+        promoted=False,
+        **FRESH,
+    )
+
+
+def next_step(s: Situation) -> Plan:
+    """Grow the cohort."""
+    index = (s.status.step.index if s.status.step else 0) + 1
+    step = step_status(s, index)
+    return move(
+        s,
+        "next step",
+        f"Step {index - 1} kept its SLO for {s.spec.canary.steps[index - 2].hold};"
+        f" step {index} of {step.of}: {cohort_text(step)}.",
+        phase=Phase.CANARY,
+        stage=Stage.WRITING,
+        event="StepStarted",
+        step=step,
+        cohort=cohort_text(step),
+        window=None,
+        signals=[],
+    )
+
+
+def follow(s: Situation, what: str) -> Plan:
+    """Begin the step's evidence anew, since what it depends on was changed by others."""
+    changes: dict[str, object] = {}
+    if s.phase is Phase.CANARY and s.status.step is not None:
+        step = step_status(s, s.status.step.index)
+        changes = {"step": step, "cohort": cohort_text(step)}
+    return move(
+        s,
+        "follow",
+        f"{what} The cohort follows, and hold and evidence start again.",
+        stage=Stage.WRITING,
+        event="Followed",
+        window=None,
+        signals=[],
+        **changes,
+    )
+
+
+def promote(s: Situation, word: str | None) -> Plan:
+    """Bring the delta to the whole fleet; `word` is the promote annotation's value, if given."""
+    by = f"pecr.dev/promote={word}" if word else None
+    why = (
+        f"A person promoted run {s.status.run} by annotation"
+        if word
+        else f"Every signal kept its SLO for {s.spec.canary.steps[-1].hold}"
+    )
+    fleet = s.mode is CanaryMode.FLEET
+    return move(
+        s,
+        "promote",
+        f"{why}: the delta {'stays on' if fleet else 'goes to'} the whole fleet,"
+        f" and the bake of {s.spec.promotion.bake} begins.",
+        phase=Phase.PROMOTING,
+        stage=Stage.WRITING,
+        event="Promoting",
+        owner=True,
+        by=by,
+        promoted=True,
+        promoted_by=by,
+        window=None,
+        signals=[],
+        **(handled(s, PROMOTION, word) if word else {}),
+    )
+
+
+def complete(s: Situation) -> Plan:
+    """End the run as asked: on the whole fleet, or withdrawn with strategy None."""
+    withdrawn = s.spec.promotion.strategy is Strategy.NONE
+    message = (
+        f"Run {s.status.run} kept its SLO; nothing is promoted (strategy None), and what was there"
+        " before is being put back."
+        if withdrawn
+        else f"Run {s.status.run} is complete: the delta is on the whole fleet."
+    )
+    return move(
+        s,
+        "complete",
+        message,
+        phase=Phase.COMPLETED,
+        stage=Stage.RESTORING if withdrawn else Stage.CLOSING,
+        event="Completed",
+        owner=True,
+        window=None,
+    )
+
+
+def abort(s: Situation) -> Plan:
+    """End the run by a person's word, and put back what was there before."""
+    value = asked(s, ABORTION) or ""
+    still = (
+        f" Incident {s.status.incident.id} stays open: {s.status.incident.command}"
+        if s.status.incident
+        else ""
+    )
+    return move(
+        s,
+        "abort",
+        f"Aborted by pecr.dev/abort={value}: what was there before is being put back.{still}",
+        phase=Phase.ABORTED,
+        stage=Stage.RESTORING,
+        event="Aborted",
+        warning=True,
+        owner=True,
+        by=f"pecr.dev/abort={value}",
+        window=None,
+        **handled(s, ABORTION, value),
+    )
+
+
+def inconclusive(s: Situation) -> Plan:
+    """Answer the end of maxDuration without a decision."""
+    text = f"No decision within {s.spec.analysis.max_duration}: {undecided(s)}"
+    if s.spec.analysis.on_inconclusive is OnInconclusive.HOLD:
+        promote_it = s.rollout.command(PROMOTION.annotation, s.rollout.run_id(s.status.run))
+        return stay(
+            s, "inconclusive", f"{text} It is held (onInconclusive: Hold). To go on: {promote_it}"
+        )
+    return move(
+        s,
+        "inconclusive",
+        f"{text} The run is aborted (onInconclusive: Abort), and what was there before is put back.",
+        phase=Phase.ABORTED,
+        stage=Stage.RESTORING,
+        event="Inconclusive",
+        warning=True,
+        owner=True,
+        window=None,
+    )
+
+
+def undecided(s: Situation) -> str:
+    """Say which signals have no verdict, and why."""
+    judgement = s.observation.judgement
+    if judgement is None or not judgement.signals:
+        return "no signal was judged yet."
+    unknown = ", ".join(f"{v.name} ({v.reason})" for v in judgement.unknown)
+    return f"no verdict about {unknown}." if unknown else "the hold is not over."
+
+
+def fresh_run(s: Situation) -> Plan:
+    """Answer a changed spec in the middle of a run: restore first, never judge mixed settings."""
+    return move(
+        s,
+        "spec changed",
+        f"The spec asks for another run: what was there before is put back, then run"
+        f" {s.status.run + 1} starts from step 1.",
+        phase=Phase.CANARY,
+        stage=Stage.RESTORING,
+        event="SpecChanged",
+        run=s.status.run + 1,
+        **FRESH,
+    )
+
+
+def new_run(s: Situation) -> Plan:
+    """Answer a changed spec after the end of a run."""
+    return move(
+        s,
+        "new run",
+        f"The spec asks for another run: run {s.status.run + 1} is being prepared.",
+        phase=Phase.PENDING,
+        stage=Stage.PREPARING,
+        run=s.status.run + 1,
+        identity=s.rollout.spec.identity(),
+        environment={},
+        step=None,
+        cohort="",
+        promoted=False,
+        **FRESH,
+    )
+
+
+def acknowledge(s: Situation) -> Plan:
+    """Close the incident by a person's word, restore, and start a fresh run."""
+    incident = s.status.incident
+    value = incident.id if incident else ""
+    fallback = s.status.fallback
+    # what the fleet was given must be taken back before the fresh run forgets that it was given
+    promoted = s.status.promoted or (fallback is not None and fallback.scope == "Fleet")
+    return move(
+        s,
+        "acknowledge",
+        f"Incident {value} is acknowledged by {person(s) or 'a person who gave no name'}:"
+        f" what was there before is put back, then run {s.status.run + 1} starts from step 1.",
+        phase=Phase.PENDING if s.identity_changed else Phase.CANARY,
+        stage=Stage.RESTORING,
+        event="Acknowledged",
+        owner=True,
+        by=person(s),
+        run=s.status.run + 1,
+        incident=None,
+        promoted=promoted,
+        **handled(s, ACK, value),
+        **FRESH,
+    )
+
+
+def acknowledge_orphan(s: Situation, value: str) -> Plan:
+    """Close an incident that a deleted rollout left on the locks."""
+    subjects = tuple(lock.subject for lock in s.foreign_locks if lock.incident == value)
+    return move(
+        s,
+        "acknowledge",
+        f"Incident {value}, left by a rollout that was deleted, is acknowledged by"
+        f" {person(s) or 'a person who gave no name'}.",
+        phase=Phase.PENDING,
+        stage=Stage.PREPARING,
+        actions=(MarkIncident(subjects, None),),
+        event="Acknowledged",
+        by=person(s),
+        **handled(s, ACK, value),
+    )
+
+
+def guarded(s: Situation) -> bool:
+    """Tell whether a completed run goes on being judged."""
+    return s.rollout.spec.promotion.guard is Guard.ALWAYS and s.status.promoted
+
+
+def withdraw(s: Situation) -> FallbackStatus:
+    """Give the record of a fallback that puts back what was there before."""
+    before = s.status.fallback or FallbackStatus(scope="Fleet" if s.fleet_written else "Cohort")
+    return before.model_copy(update={"withdrawn": True})

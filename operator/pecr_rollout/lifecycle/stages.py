@@ -1,0 +1,255 @@
+"""What each stage does when nothing stronger applies: prepare, write, await, restore, close."""
+
+from math import ceil
+
+from pecr_rollout.api.enums import CanaryMode
+from pecr_rollout.api.status import Phase, Stage, Window
+from pecr_rollout.api.types import seconds
+from pecr_rollout.lifecycle.actions import (
+    AcquireLocks,
+    Action,
+    AddFinalizer,
+    DropSnapshot,
+    ReleaseLocks,
+    RemoveClone,
+    RemoveFinalizer,
+)
+from pecr_rollout.lifecycle.draft import Plan, move, stay
+from pecr_rollout.lifecycle.moves import FRESH, guarded, start
+from pecr_rollout.lifecycle.observation import Progress, Workload
+from pecr_rollout.lifecycle.situation import Situation
+from pecr_rollout.lifecycle.wishes import carry_out, hold_locks, put_back
+
+PREFLIGHT_EVERY = 30.0
+"""Seconds between two tries of a preflight that failed; changes wake it earlier."""
+LOOK_AGAIN = 10.0
+"""Seconds between two looks at a roll-out; its events wake it earlier."""
+
+
+def wants_preflight(s: Situation) -> bool:
+    """Tell whether the checks are to be made: nothing else keeps the run from starting."""
+    return s.stage is Stage.PREPARING and not s.suspended and not s.foreign_locks and not s.deleted
+
+
+def prepare(s: Situation) -> Plan:
+    """Start as soon as nobody holds the target and the checks pass."""
+    if s.foreign_locks:
+        return _wait_for_lock(s)
+    if s.suspended:
+        return _pending(s, "suspended", "Suspended: nothing is changed until suspend is false.")
+    preflight = s.observation.preflight
+    if preflight is None:
+        return _pending(s, "preflight", "The checks before the start are being made.", due=s.now)
+    if preflight.errors:
+        text = " ".join(f"{f.reason}: {f.message}" for f in preflight.errors)
+        again = s.now + PREFLIGHT_EVERY
+        return _pending(s, "preflight", text, due=again, stalled=(preflight.errors[0].reason, text))
+    return start(s, tuple(_preparations(s)))
+
+
+def _preparations(s: Situation) -> list[Action]:
+    before: list[Action] = [] if s.cluster.finalizer else [AddFinalizer()]
+    uid = s.rollout.metadata.uid
+    if len(s.cluster.locks) < len(s.subjects) or any(k.holder != uid for k in s.cluster.locks):
+        before.append(AcquireLocks(s.subjects))
+    return before
+
+
+def _pending(
+    s: Situation,
+    row: str,
+    message: str,
+    *,
+    due: float | None = None,
+    stalled: tuple[str, str] | None = None,
+) -> Plan:
+    changes: dict[str, object] = {"run": max(1, s.status.run), "identity": s.rollout.spec.identity()}
+    if s.phase is Phase.PENDING:
+        return stay(s, row, message, due=due, stalled=stalled, **changes)
+    plan = move(s, row, message, phase=Phase.PENDING, stage=Stage.PREPARING, due=due, **changes)
+    return Plan(plan.row, plan.status, due=due, stalled=stalled)
+
+
+def _wait_for_lock(s: Situation) -> Plan:
+    lock = s.foreign_locks[0]
+    again = s.now + PREFLIGHT_EVERY
+    if lock.orphaned and lock.incident:
+        command = s.rollout.command("pecr.dev/acknowledge", lock.incident)
+        text = (
+            f"Incident {lock.incident} of a rollout that was deleted"
+            f" ({lock.holder_name or 'unknown'}) is open on {lock.subject}. Once understood: {command}"
+        )
+        return _pending(s, "incident on lock", text, due=again)
+    with_incident = f", with incident {lock.incident} open" if lock.incident else ""
+    text = (
+        f"{lock.subject} is held by rollout {lock.holder_name or lock.holder}{with_incident};"
+        " this one starts when it is released."
+    )
+    return _pending(s, "lock held", text, due=again)
+
+
+def write(s: Situation) -> Plan:
+    """Carry out the recorded environment, then await its pods."""
+    return move(
+        s,
+        "write",
+        s.status.message,
+        stage=Stage.ROLLING_OUT,
+        actions=carry_out(s),
+    )
+
+
+def await_roll_out(s: Situation) -> Plan:
+    """Wait until the pods run; then evidence begins after the settling time."""
+    waiting = [w for w in s.judged_workloads if w.progress is not Progress.COMPLETE]
+    missing = s.has_clone and s.cluster.clone is None
+    if waiting or missing:
+        return _still_rolling(s, waiting)
+    interval = seconds(s.spec.analysis.interval)
+    begins = ceil((s.now + seconds(s.spec.analysis.settle)) / interval) * interval
+    return move(
+        s,
+        "rolled out",
+        _judging_text(s),
+        stage=Stage.JUDGING,
+        window=Window(since=begins, context=s.context),
+        due=begins + interval,
+    )
+
+
+def _judging_text(s: Situation) -> str:
+    if s.phase is Phase.FALLBACK and s.status.incident is not None:
+        steps = ", ".join(s.status.fallback.taken) if s.status.fallback else ""
+        return (
+            f"Fallback ({steps or 'none'}) is in force and guarded. Incident"
+            f" {s.status.incident.id} waits for a person: {s.status.incident.command}"
+        )
+    if s.phase is Phase.PROMOTING:
+        return f"The delta is on the whole fleet; it bakes for {s.spec.promotion.bake}, guarded."
+    return f"The cohort ({s.status.cohort}) runs with the delta and is being judged."
+
+
+def _still_rolling(s: Situation, waiting: list[Workload]) -> Plan:
+    names = ", ".join(f"{w.name} ({w.ready} of {w.replicas} ready)" for w in waiting) or "the cohort"
+    why = s.trouble or "; ".join(w.scheduling for w in waiting if w.scheduling)
+    text = f"Waiting for the pods of {names}." + (f" {why}" if why else "")
+    if s.phase is Phase.FALLBACK and (s.overdue or s.trouble):
+        text += (
+            " The safer flags stay written. Where every new pod stays unready, look at what the"
+            " pods depend on (their gateway, for example)."
+        )
+    incident = s.status.incident
+    if incident is not None:
+        text += f" Incident {incident.id}: {incident.command}"
+    return stay(s, "rolling out", text, due=s.now + LOOK_AGAIN)
+
+
+def restore(s: Situation) -> Plan:
+    """Write back what the snapshot holds, then await the pods."""
+    return move(
+        s,
+        "restore",
+        s.status.message,
+        stage=Stage.ROLLING_BACK,
+        actions=(*put_back(s), *hold_locks(s)),
+    )
+
+
+def await_restored(s: Situation) -> Plan:
+    """Wait until the fleet runs with what was there before, then go where the phase leads."""
+    touched = (s.cluster.target,) if s.fleet_written else ()
+    if s.mode is CanaryMode.EXISTING:
+        touched = (*touched, s.cluster.existing)
+    waiting = [w for w in touched if w is not None and w.progress is not Progress.COMPLETE]
+    if waiting or (s.cluster.clone is not None and s.cluster.clone.owned):
+        return _still_restoring(s, waiting)
+    if s.phase in (Phase.PENDING, Phase.CANARY):
+        return _prepare_again(s)
+    if s.phase is Phase.FALLBACK:
+        return _rest_withdrawn(s)
+    return move(s, "restored", _restored_text(s), stage=Stage.CLOSING)
+
+
+def _still_restoring(s: Situation, waiting: list[Workload]) -> Plan:
+    names = ", ".join(w.name for w in waiting) or "the cohort's removal"
+    trouble = "; ".join(w.trouble for w in waiting if w.trouble)
+    again = s.now + LOOK_AGAIN
+    text = f"What was there before is written back; waiting for {names}. {trouble}".strip()
+    if s.status.incident is not None:
+        text += f" Incident {s.status.incident.id}: {s.status.incident.command}"
+    return stay(s, "restoring", text, due=again)
+
+
+def _prepare_again(s: Situation) -> Plan:
+    return move(
+        s,
+        "restored",
+        "What was there before is back; the next run is being prepared.",
+        stage=Stage.PREPARING,
+        identity=s.rollout.spec.identity(),
+        environment={},
+        step=None,
+        cohort="",
+        promoted=False,
+        **FRESH,
+    )
+
+
+def _rest_withdrawn(s: Situation) -> Plan:
+    incident = s.status.incident
+    ask = f" Incident {incident.id} waits for a person: {incident.command}" if incident else ""
+    return move(
+        s,
+        "withdrawn",
+        f"The change is withdrawn: {incident.cause if incident else ''}"[:700] + ask,
+        stage=Stage.IDLE,
+        actions=(RemoveFinalizer(),) if s.cluster.finalizer else (),
+        step=None,
+        cohort="",
+    )
+
+
+def _restored_text(s: Situation) -> str:
+    incident = s.status.incident
+    if s.phase is Phase.COMPLETED:
+        return f"Run {s.status.run} is complete; what was there before is back (strategy None)."
+    ask = f" No run starts until incident {incident.id} is acknowledged: {incident.command}"
+    return "Aborted; what was there before is back." + (ask if incident else "")
+
+
+def close(s: Situation) -> Plan:
+    """Remove cohort, snapshot, locks and finalizer; a guarded run keeps what it may need."""
+    removals: list[Action] = []
+    if s.cluster.clone is not None and s.cluster.clone.owned:
+        removals.append(RemoveClone())
+    if guarded(s) and s.phase is Phase.COMPLETED:
+        return _keep_guarding(s, removals)
+    if s.cluster.snapshot is not None:
+        removals.append(DropSnapshot())
+    removals.append(ReleaseLocks(s.subjects))
+    if s.cluster.finalizer:
+        removals.append(RemoveFinalizer())
+    return move(
+        s,
+        "close",
+        s.status.message,
+        stage=Stage.IDLE,
+        actions=tuple(removals),
+        step=None,
+        cohort="",
+        window=None,
+    )
+
+
+def _keep_guarding(s: Situation, removals: list[Action]) -> Plan:
+    if s.cluster.finalizer:
+        removals.append(RemoveFinalizer())
+    return move(
+        s,
+        "guard",
+        f"Run {s.status.run} is complete, and the fleet stays guarded (guard: Always).",
+        stage=Stage.ROLLING_OUT,
+        actions=tuple(removals),
+        step=None,
+        cohort="",
+    )

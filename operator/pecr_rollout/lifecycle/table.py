@@ -1,0 +1,273 @@
+"""The transition table as data. The first row that applies is taken: its order is the precedence.
+
+deleted > gone > crash > abort > sustained breach > drift > (suspend) > acknowledge > spec changed
+> what the stage does > progress. A suspended rollout takes no row marked `progress`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pecr_rollout.api.enums import CanaryMode, Strategy
+from pecr_rollout.api.status import Phase, Stage, epoch
+from pecr_rollout.api.types import seconds
+from pecr_rollout.judge.verdict import State
+from pecr_rollout.lifecycle import fallbacks, interruptions, moves, stages
+from pecr_rollout.lifecycle.draft import Plan
+from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, wants
+from pecr_rollout.lifecycle.observation import Progress
+from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
+from pecr_rollout.lifecycle.wishes import clone_differs, drift
+
+ALL: Final = frozenset(Phase)
+RUNNING: Final = frozenset({Phase.CANARY, Phase.PROMOTING})
+FORWARD: Final = frozenset({Stage.WRITING, Stage.ROLLING_OUT, Stage.JUDGING})
+IN_FORCE: Final = frozenset({Stage.ROLLING_OUT, Stage.JUDGING})
+ANY_STAGE: Final = frozenset(Stage)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table.
+
+    Attributes:
+        name: for logs, metrics and tests.
+        phases, stages: in which it may apply.
+        when: whether it does.
+        then: what is planned.
+        progress: whether suspending stops it.
+    """
+
+    name: str
+    phases: frozenset[Phase]
+    stages: frozenset[Stage]
+    when: Callable[[Situation], bool]
+    then: Callable[[Situation], Plan]
+    progress: bool = False
+
+    def applies(self, s: Situation) -> bool:
+        """Tell whether this row is to be taken."""
+        return (
+            s.phase in self.phases
+            and s.stage in self.stages
+            and not (self.progress and s.suspended)
+            and self.when(s)
+        )
+
+
+def always(_: Situation) -> bool:
+    """Apply wherever phase and stage do."""
+    return True
+
+
+def gone(s: Situation) -> bool:
+    """Tell whether what the run writes is missing, replaced or unreadable."""
+    written = s.stage in GOING_BACK | FORWARD and s.phase in ALL
+    return written and bool(interruptions.what_is_gone(s))
+
+
+def crashed(s: Situation) -> bool:
+    """Tell whether pods with the delta crash, or are not ready by the deadline."""
+    return bool(s.trouble) or (s.overdue and not s.unschedulable)
+
+
+def unschedulable(s: Situation) -> bool:
+    """Tell whether the first cohort found no room by the deadline."""
+    first = s.status.step is not None and s.status.step.index == 1
+    return first and s.overdue and s.unschedulable and s.mode is CanaryMode.MANAGED
+
+
+def breached(s: Situation) -> bool:
+    """Tell whether a breach is sustained, and not yet answered by all that can be done."""
+    judgement = s.observation.judgement
+    exhausted = s.status.fallback is not None and s.status.fallback.exhausted
+    return judgement is not None and judgement.state is State.BREACHED and not exhausted
+
+
+def drifted(s: Situation) -> bool:
+    """Tell whether somebody else changed a flag or a stamped template in the middle."""
+    return not s.withdrawn and bool(drift(s))
+
+
+def ours_differs(s: Situation) -> bool:
+    """Tell whether the managed cohort is not as recorded: it follows, or is put right."""
+    return not s.withdrawn and (clone_differs(s) or moves.resized(s))
+
+
+def context_changed(s: Situation) -> bool:
+    """Tell whether others changed what evidence depends on."""
+    window = s.status.window
+    return window is not None and window.context != s.context
+
+
+def restarted(s: Situation) -> bool:
+    """Tell whether a judged Deployment is being rolled again, by whomever."""
+    return any(w.progress is Progress.STUCK for w in s.judged_workloads)
+
+
+def acknowledged(s: Situation) -> bool:
+    """Tell whether a person acknowledged the open incident."""
+    return wants(s, ACK) is not None and s.status.incident is not None
+
+
+def orphan_acknowledged(s: Situation) -> bool:
+    """Tell whether a person acknowledged an incident that a deleted rollout left."""
+    return wants(s, ACK) is not None and s.status.incident is None
+
+
+def aborted(s: Situation) -> bool:
+    """Tell whether a person ended the run."""
+    return wants(s, ABORTION) is not None
+
+
+def within(s: Situation) -> bool:
+    """Tell whether every signal is positively within its limits, and the hold is over."""
+    judgement = s.observation.judgement
+    return judgement is not None and judgement.state is State.WITHIN and s.held
+
+
+def exceeding(s: Situation) -> bool:
+    """Tell whether any signal is over its limit now, sustained or not."""
+    judgement = s.observation.judgement
+    return judgement is not None and any(
+        v.state is State.BREACHED or v.since is not None for v in judgement.signals
+    )
+
+
+def another_step(s: Situation) -> bool:
+    """Tell whether the cohort may grow."""
+    return not s.last_step and within(s)
+
+
+def to_promote(s: Situation) -> bool:
+    """Tell whether the last step may be promoted by the operator."""
+    return s.last_step and s.spec.promotion.strategy is Strategy.AUTOMATIC and within(s)
+
+
+def promoted_by_person(s: Situation) -> bool:
+    """Tell whether a person promotes: in place of evidence, never over a breach."""
+    return s.last_step and s.held and wants(s, PROMOTION) is not None and not exceeding(s)
+
+
+def to_withdraw(s: Situation) -> bool:
+    """Tell whether a run that is never promoted has passed its holds."""
+    return s.last_step and s.spec.promotion.strategy is Strategy.NONE and within(s)
+
+
+def baked(s: Situation) -> bool:
+    """Tell whether the bake is over: by evidence, or by the person who promoted without it."""
+    word = s.status.promoted_by is not None and not exceeding(s)
+    return s.held and (within(s) or word)
+
+
+def promoted_in_bake(s: Situation) -> bool:
+    """Tell whether a person lets the bake end without evidence."""
+    return s.held and wants(s, PROMOTION) is not None and not exceeding(s)
+
+
+def undecided(s: Situation) -> bool:
+    """Tell whether maxDuration went by without a decision."""
+    window = s.status.window
+    if window is None or (awaiting_promotion(s) and within(s)):
+        return False
+    since = s.status.step.since if s.status.step and s.phase is Phase.CANARY else None
+    begun = epoch(since) if since else window.since
+    return s.now - begun >= max(seconds(s.spec.analysis.max_duration), s.hold)
+
+
+def awaiting_promotion(s: Situation) -> bool:
+    """Tell whether only a person's word is missing."""
+    return s.last_step and s.spec.promotion.strategy is Strategy.MANUAL and s.held
+
+
+def guard_over(s: Situation) -> bool:
+    """Tell whether a completed run is no longer to be guarded."""
+    return not moves.guarded(s)
+
+
+def new_spec(s: Situation) -> bool:
+    """Tell whether a finished rollout, with no incident open, is asked for another run."""
+    return s.identity_changed and s.status.incident is None
+
+
+def spec_changed(s: Situation) -> bool:
+    """Tell whether the spec asks for another run in the middle of one."""
+    return s.identity_changed
+
+
+JUDGED: Final = frozenset({Stage.JUDGING})
+FINISHED: Final = frozenset({Phase.COMPLETED, Phase.ABORTED})
+GUARDED: Final = RUNNING | {Phase.COMPLETED, Phase.FALLBACK}
+
+TABLE: Final = (
+    Row("deleted", ALL, ANY_STAGE, lambda s: s.deleted, interruptions.let_go),
+    Row("gone", ALL, ANY_STAGE, gone, interruptions.stall),
+    Row("unschedulable", RUNNING, IN_FORCE, unschedulable, interruptions.give_room),
+    Row(
+        "crash",
+        RUNNING,
+        IN_FORCE,
+        crashed,
+        lambda s: fallbacks.answer_crash(s, interruptions.crash_text(s)),
+    ),
+    Row("abort", RUNNING | {Phase.FALLBACK}, ANY_STAGE, aborted, moves.abort),
+    Row("breach", GUARDED, JUDGED, breached, fallbacks.answer_breach),
+    Row("drift", UNFINISHED, IN_FORCE, drifted, interruptions.answer_drift),
+    Row(
+        "acknowledge",
+        frozenset({Phase.FALLBACK, Phase.ABORTED}),
+        ANY_STAGE - GOING_BACK,
+        acknowledged,
+        moves.acknowledge,
+        progress=True,
+    ),
+    Row(
+        "acknowledge orphan",
+        frozenset({Phase.PENDING}),
+        frozenset({Stage.PREPARING}),
+        orphan_acknowledged,
+        moves.acknowledge_orphan,
+        progress=True,
+    ),
+    Row("spec changed", RUNNING, FORWARD, spec_changed, moves.fresh_run, progress=True),
+    Row("follow", UNFINISHED, IN_FORCE, ours_differs, moves.follow),
+    Row("follow context", UNFINISHED, JUDGED, context_changed, moves.follow_context),
+    Row("preparing", ALL, frozenset({Stage.PREPARING}), always, stages.prepare),
+    Row("writing", ALL, frozenset({Stage.WRITING}), always, stages.write),
+    Row("rolling out", ALL, frozenset({Stage.ROLLING_OUT}), always, stages.await_roll_out),
+    Row("restoring", ALL, frozenset({Stage.RESTORING}), always, stages.restore),
+    Row("rolling back", ALL, frozenset({Stage.ROLLING_BACK}), always, stages.await_restored),
+    Row("closing", ALL, frozenset({Stage.CLOSING}), always, stages.close),
+    Row(
+        "another step",
+        frozenset({Phase.CANARY}),
+        JUDGED,
+        another_step,
+        moves.next_step,
+        progress=True,
+    ),
+    Row("promote", frozenset({Phase.CANARY}), JUDGED, to_promote, moves.promote, progress=True),
+    Row(
+        "promote by person",
+        frozenset({Phase.CANARY}),
+        JUDGED,
+        promoted_by_person,
+        moves.promote_by_person,
+        progress=True,
+    ),
+    Row("withdraw", frozenset({Phase.CANARY}), JUDGED, to_withdraw, moves.complete, progress=True),
+    Row("baked", frozenset({Phase.PROMOTING}), JUDGED, baked, moves.complete, progress=True),
+    Row(
+        "baked by person",
+        frozenset({Phase.PROMOTING}),
+        JUDGED,
+        promoted_in_bake,
+        moves.complete_by_person,
+        progress=True,
+    ),
+    Row("inconclusive", RUNNING, JUDGED, undecided, moves.inconclusive, progress=True),
+    Row("guard over", frozenset({Phase.COMPLETED}), JUDGED, guard_over, moves.unguard),
+    Row("new run", FINISHED, JUDGED | {Stage.IDLE}, new_spec, moves.new_run, progress=True),
+    Row("judging", ALL, JUDGED, always, interruptions.keep_judging),
+    Row("idle", ALL, frozenset({Stage.IDLE}), always, interruptions.rest),
+)
