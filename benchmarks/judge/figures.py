@@ -1,0 +1,98 @@
+"""Figures of a case, with their confidence intervals."""
+
+from dataclasses import dataclass, field
+from math import sqrt
+
+from benchmarks.judge.cases import Case, Target
+from benchmarks.judge.world import TICK
+
+Z = 1.96
+
+
+@dataclass
+class Tally:
+    """What one rule did in the runs of one case. Times are in minutes."""
+
+    runs: int = 0
+    promoted: int = 0
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def fell(self) -> int:
+        """Give the number of fallbacks."""
+        return len(self.times)
+
+    def add(self, breach: int | None, within: int | None) -> None:
+        """Count a run: ticks of the fallback and of the promotion before it."""
+        self.runs += 1
+        if breach is not None:
+            self.times.append((breach + 1) * TICK / 60)
+        if within is not None and (breach is None or within < breach):
+            self.promoted += 1
+
+    def merge(self, other: "Tally") -> None:
+        """Add another part of the same case."""
+        self.runs += other.runs
+        self.promoted += other.promoted
+        self.times += other.times
+
+    @property
+    def median(self) -> float | None:
+        """Give the median time of those that fell."""
+        return sorted(self.times)[len(self.times) // 2] if self.times else None
+
+    @property
+    def median_interval(self) -> tuple[float, float] | None:
+        """Give its 95 % interval, from the ranks' binomial distribution."""
+        if not self.times:
+            return None
+        times, n = sorted(self.times), len(self.times)
+        half = Z * sqrt(n) / 2
+        low, high = max(0, int(n / 2 - half)), min(n - 1, int(n / 2 + half) + 1)
+        return times[low], times[high]
+
+
+@dataclass
+class Result:
+    """All rules on one case; `early` is ours with `earlyTrip`."""
+
+    case: Case
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+    def tally(self, rule: str) -> Tally:
+        """Give the tally of a rule."""
+        return self.tallies.setdefault(rule, Tally())
+
+
+def wilson(hits: int, runs: int) -> tuple[float, float]:
+    """Give Wilson's 95 % interval of a share."""
+    rate, z2 = hits / runs, Z * Z
+    centre = (rate + z2 / 2 / runs) / (1 + z2 / runs)
+    half = Z / (1 + z2 / runs) * sqrt(rate * (1 - rate) / runs + z2 / 4 / runs / runs)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def value(result: Result, figure: str) -> float | None:
+    """Give the figure that a target is about; shares from 0 to 1, times in minutes."""
+    ours, early = result.tally("ours"), result.tally("early")
+    match figure:
+        case "fell":
+            return ours.fell / ours.runs
+        case "fell_early":
+            return early.fell / early.runs
+        case "promoted":
+            return ours.promoted / ours.runs
+        case "minutes":
+            return ours.median
+        case _:
+            return early.median
+
+
+def met(result: Result, target: Target) -> bool:
+    """Tell whether a target is reached by the figure as measured."""
+    found = value(result, target.figure)
+    if found is None:
+        return False
+    return (target.most is None or found <= target.most) and (
+        target.least is None or found >= target.least
+    )
