@@ -75,7 +75,7 @@ def _build_one(job: Job, toolchain: GoToolchain, say: Say, title: str) -> None:
 
 
 def _packages(job: Job, toolchain: GoToolchain) -> list[str]:
-    command = [toolchain.go, "list", "-deps", "-tags", job.toolset.tags, job.tool.package]
+    command = [str(toolchain.go), "list", "-deps", "-tags", job.toolset.tags, job.tool.package]
     done = subprocess.run(
         command,
         cwd=job.toolset.folder,

@@ -24,6 +24,7 @@ from localcluster.provider_process import ProcessProvider
 from localcluster.runner import Runner
 from localcluster.state import State, StateFolder
 from pecrfleet import FleetClient
+from pecrfleet.jsontypes import Json
 from pecrfleet.kube import KubeClient, KubeError, KubeUnreachable
 
 _PORTS = (
@@ -281,7 +282,7 @@ class LocalCluster:
             )
         return done
 
-    def kubectl_json(self, *arguments: str, namespace: str | None = None) -> Any:
+    def kubectl_json(self, *arguments: str, namespace: str | None = None) -> Json:
         """The same, with `-o json`, parsed."""
         return json.loads(self.kubectl(*arguments, "-o=json", namespace=namespace).stdout)
 

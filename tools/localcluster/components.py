@@ -150,6 +150,8 @@ def prometheus(at: Layout) -> Command:
         f"--web.listen-address=127.0.0.1:{at.ports['prometheus']}",
         "--web.enable-lifecycle",
         "--web.enable-admin-api",
+        # New pods are scraped a second after they are found, not five.
+        "--scrape.discovery-reload-interval=1s",
         "--log.level=warn",
         *at.options.prometheus_args,
     ]

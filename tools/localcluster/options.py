@@ -40,5 +40,10 @@ class Options:
     def from_json(cls, value: Mapping[str, Any]) -> "Options":
         """What `to_json` wrote."""
         known = {field.name for field in fields(cls)}
-        tuples = {"crash_backoff", "apiserver_args", "controller_manager_args", "prometheus_args"}
-        return cls(**{k: tuple(v) if k in tuples else v for k, v in value.items() if k in known})
+        # JSON has no tuples: every list of ours was one.
+        given: dict[str, Any] = {
+            name: tuple(each) if isinstance(each, list) else each
+            for name, each in value.items()
+            if name in known
+        }
+        return cls(**given)

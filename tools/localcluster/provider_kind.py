@@ -97,8 +97,8 @@ def _check_docker() -> None:
     done = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LocalClusterError(
-            "--provider kind needs a running Docker daemon, and `docker info` finds none; start it, "
-            "or leave --provider out to use plain processes."
+            "--provider kind needs a running Docker daemon, and `docker info` finds none; start "
+            "it, or leave --provider out to use plain processes."
         )
 
 

@@ -27,8 +27,8 @@ _CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
 class ProcessProvider:
     """etcd, kube-apiserver, kube-controller-manager and kube-scheduler."""
 
-    tools = ("etcd", "kube-apiserver", *_CONTROLLERS, "etcdctl", "etcdutl")
-    components = ("etcd", "kube-apiserver", *_CONTROLLERS)
+    tools: tuple[str, ...] = ("etcd", "kube-apiserver", *_CONTROLLERS, "etcdctl", "etcdutl")
+    components: tuple[str, ...] = ("etcd", "kube-apiserver", *_CONTROLLERS)
 
     def __init__(self, folder: StateFolder, layout: Layout, runner: Runner) -> None:
         self._folder, self._layout, self._runner = folder, layout, runner

@@ -9,7 +9,6 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from localcluster.options import Options
 from localcluster.processes import wait_until
 from localcluster.prometheus_query import Sample, instant_query
 from pecrfleet import FleetClient, Scenario, target_manifests
+from pecrfleet.jsontypes import Json
 from pecrfleet.kube import KubeError
 
 
@@ -66,7 +66,7 @@ class TargetNamespace:
         self.fleet.set_scenario(self.name, scenario)
 
     def install_target(
-        self, *, replicas: int = 3, name: str = "pecr-controller", wait: bool = True, **more: Any
+        self, *, replicas: int = 3, name: str = "pecr-controller", wait: bool = True, **more: Json
     ) -> None:
         """Apply `pecrfleet.target_manifests`, and wait until it is rolled out."""
         manifests = target_manifests(
@@ -81,11 +81,11 @@ class TargetNamespace:
         limit = f"--timeout={timeout:.0f}s"
         self.kubectl("rollout", "status", f"deployment/{deployment}", limit, timeout=timeout + 5)
 
-    def kubectl(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *arguments: str, **more: Json) -> subprocess.CompletedProcess[str]:
         """`LocalCluster.kubectl` in this namespace."""
         return self.cluster.kubectl(*arguments, namespace=self.name, **more)
 
-    def kubectl_json(self, *arguments: str) -> Any:
+    def kubectl_json(self, *arguments: str) -> Json:
         """The same, parsed."""
         return self.cluster.kubectl_json(*arguments, namespace=self.name)
 

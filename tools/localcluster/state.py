@@ -60,8 +60,8 @@ class StateFolder:
         foreign = sorted(path.name for path in self.root.iterdir() if path != marker)
         if foreign and not _is_ours(marker):
             raise LocalClusterError(
-                f"{self.root} is not empty (it holds {foreign[0]}) and was not made by localcluster; "
-                "choose an empty folder for the cluster's state."
+                f"{self.root} is not empty (it holds {foreign[0]}) and was not made by "
+                "localcluster; choose an empty folder for the cluster's state."
             )
         self.root.chmod(0o700)
         marker.write_text(_MADE_BY + "\n")

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pecrfleet.api import Api
 from pecrfleet.httpd import serve
@@ -41,7 +40,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     api = Api(kubelet)
     loop = asyncio.get_running_loop()
 
-    def deliver(action: Callable[..., None], *values: Any) -> None:
+    def deliver(action: Callable[..., None], *values: object) -> None:
         loop.call_soon_threadsafe(action, *values)
 
     def synced() -> None:

@@ -47,20 +47,23 @@ class Api:
     async def _route(self, request: Request) -> Response:
         match request.method, request.parts:
             case "GET", ("pods", namespace, name, "metrics"):
-                return await self._metrics(namespace, name)
+                answer = await self._metrics(namespace, name)
             case "GET", ("healthz",):
-                return Response(200 if self.synced else 503, "ok\n")
+                answer = Response(200 if self.synced else 503, "ok\n")
             case "GET", ("pods",):
-                return self._pods(request.query.get("namespace"))
+                answer = self._pods(request.query.get("namespace"))
             case "GET", ("pods", namespace, name):
-                return Response.of_json(self._pod(namespace, name).to_json())
+                answer = Response.of_json(self._pod(namespace, name).to_json())
             case "POST", ("pods", namespace, name, "restart" | "reset" as action):
-                return self._act(self._pod(namespace, name), action)
+                answer = self._act(self._pod(namespace, name), action)
             case _, ("scenarios", namespace):
-                return self._scenario(request, namespace)
+                answer = self._scenario(request, namespace)
             case _, ("faults", *scope):
-                return self._fault(request, tuple(scope))
-        raise RefusedError(404, f"there is no {request.method} /{'/'.join(request.parts)}")
+                answer = self._fault(request, tuple(scope))
+            case _:
+                path = "/".join(request.parts)
+                raise RefusedError(404, f"there is no {request.method} /{path}")
+        return answer
 
     def _pods(self, namespace: str | None) -> Response:
         pods = sorted(self._kubelet.pods.values(), key=lambda pod: pod.key)

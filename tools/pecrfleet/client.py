@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from pecrfleet.jsontypes import Json
 from pecrfleet.scenario import Scenario
 
 _POLL_SECONDS = 0.05
@@ -119,9 +120,9 @@ class FleetClient:
         parts: tuple[str, ...],
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> Json:
         status, text = self._send(method, parts, body, query)
-        content: Any = json.loads(text)
+        content: Json = json.loads(text)
         if status >= http.client.BAD_REQUEST:
             raise FleetError(content["error"])
         return content

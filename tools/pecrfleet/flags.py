@@ -95,7 +95,7 @@ def _policies(environment: Mapping[str, str]) -> Mapping[str, Any]:
     return policies
 
 
-def _check_policy(name: str, operator: str, policy: Any) -> None:
+def _check_policy(name: str, operator: str, policy: object) -> None:
     if not operator.strip():
         raise StartupError("ERR_INVALID_CONFIG", f"{name} has an empty operator name")
     if not isinstance(policy, dict):

@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LARGEST_BODY = 1 << 20
@@ -32,7 +31,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_json(cls, content: Any, status: int = 200) -> "Response":
+    def of_json(cls, content: object, status: int = 200) -> "Response":
         """A JSON answer."""
         return cls(status, json.dumps(content) + "\n", "application/json")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from pecrfleet.jsontypes import Json
+
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -37,7 +39,7 @@ class KubeClient:
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         self._local = threading.local()
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, **query: str) -> Json:
         """Read an object or a list."""
         return self.request("GET", f"{path}?{urlencode(query)}" if query else path)
 
@@ -49,7 +51,7 @@ class KubeClient:
         *,
         content_type: str = "application/json",
         timeout: float = 30.0,
-    ) -> Any:
+    ) -> Json:
         """Send one request; returns the parsed answer, or its text when it is no JSON."""
         data = json.dumps(body) if body is not None else None
         headers = self._headers | ({"Content-Type": content_type} if data else {})
@@ -106,10 +108,10 @@ class KubeClient:
         )
 
 
-def _answer(status: int, content: bytes) -> Any:
+def _answer(status: int, content: bytes) -> Json:
     text = content.decode(errors="replace")
     try:
-        parsed: Any = json.loads(text)
+        parsed: Json = json.loads(text)
     except ValueError:
         parsed = text
     if status >= http.client.BAD_REQUEST:

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -299,7 +299,7 @@ class Kubelet:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _set_timer(self, pod: Pod, seconds: float, action: Any) -> None:
+    def _set_timer(self, pod: Pod, seconds: float, action: Callable[[Pod], None]) -> None:
         self._cancel_timer(pod)
         pod.timer = asyncio.get_running_loop().call_later(seconds, action, pod)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pecrfleet.flags import Flags
+from pecrfleet.jsontypes import Json
 from pecrfleet.scenario import DEFAULT_EFFECT, Effect, Scenario, When
 
 
@@ -54,7 +55,7 @@ def next_change(scenario: Scenario, effect: Mapping[str, Any], age: float) -> fl
     return min((each for each in ages if each is not None and each > age), default=None)
 
 
-def _first(layers: list[Effect], name: str) -> Any:
+def _first(layers: list[Effect], name: str) -> Json:
     for layer in layers:
         value = getattr(layer, name)
         if value is not None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from pecrfleet.jsontypes import Json
+from pecrfleet.latency import latency_shares
+
 Shares = Mapping[str, float]
 Latency = str | tuple[tuple[float, float], ...]
 _FOLDER = Path(__file__).parent / "scenarios"
@@ -83,10 +86,11 @@ class Scenario:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON that `PUT /scenarios/<namespace>` takes."""
-        return _to_json(self)
+        content: dict[str, Any] = _to_json(self)
+        return content
 
     @classmethod
-    def from_json(cls, content: Any) -> Self:
+    def from_json(cls, content: object) -> Self:
         """Read that JSON; ScenarioError says what is wrong with it."""
         given = _fields(cls, content, "scenario")
         rules = given.pop("rules", [])
@@ -134,14 +138,14 @@ def named_scenario(name: str, *, rps: float | None = None) -> Scenario:
     return Scenario.from_json(content)
 
 
-def _rule(content: Any, at: str) -> Rule:
+def _rule(content: object, at: str) -> Rule:
     given = _fields(Rule, content, at)
     when = When(**_fields(When, given.get("when", {}), f"{at}.when"))
     effect = _effect(given.get("effect", {}), f"{at}.effect")
     return Rule(when, effect, given.get("name", ""))
 
 
-def _effect(content: Any, at: str) -> Effect:
+def _effect(content: object, at: str) -> Effect:
     given = _fields(Effect, content, at)
     for name in ("latency", "error_latency", "queue_wait"):
         if isinstance(given.get(name), list):
@@ -149,7 +153,7 @@ def _effect(content: Any, at: str) -> Effect:
     return Effect(**given)
 
 
-def _fields(model: type, content: Any, at: str) -> dict[str, Any]:
+def _fields(model: type, content: object, at: str) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise ScenarioError(f"{at}: must be a map, not {content!r}")
     known = {_camel(each.name): each.name for each in fields(model)}
@@ -168,6 +172,8 @@ def _check(scenario: Scenario) -> None:
     for name, (value, values) in allowed.items():
         if value not in values:
             raise ScenarioError(f"{name}: {value!r} is none of {', '.join(sorted(values))}")
+    for effect in (scenario.defaults, *(rule.effect for rule in scenario.rules)):
+        _check_effect(effect)
     for rule in scenario.rules:
         for pattern in (rule.when.deployment, rule.when.pod):
             try:
@@ -176,7 +182,20 @@ def _check(scenario: Scenario) -> None:
                 raise ScenarioError(f"rule {rule.name!r}: {pattern!r}: {error}") from error
 
 
-def _to_json(value: Any) -> Any:
+def _check_effect(effect: Effect) -> None:
+    for given in (effect.latency, effect.error_latency, effect.queue_wait):
+        if given is not None:
+            try:
+                latency_shares(given)
+            except ValueError as error:
+                raise ScenarioError(str(error)) from error
+    for name in ("violation_rate", "error_rate", "start_seconds", "crash_after"):
+        value = getattr(effect, name)
+        if value is not None and not (isinstance(value, int | float) and value >= 0):
+            raise ScenarioError(f"{_camel(name)}: {value!r} is no number from 0 up")
+
+
+def _to_json(value: object) -> Json:
     if is_dataclass(value):
         pairs = ((each.name, getattr(value, each.name)) for each in fields(value))
         return {_camel(k): _to_json(v) for k, v in pairs if v is not None and v not in ({}, "")}
