@@ -115,3 +115,71 @@ class Trigger(StrEnum):
     TERMINAL_MODE = "terminal_mode"  # share of one terminal mode, over the baseline's
     ERROR_RATE = "error_rate"  # share of 5xx, over the baseline's
     STOP_REASON = "stop_reason"  # stop reasons that match, per request, over the baseline's
+
+
+class TriggerRule(NamedTuple):
+    """When a trigger fires.
+
+    Attributes:
+        trigger: its name.
+        signals: the metrics that it is read from; none where a load test measures it.
+        meaning: what fires it.
+        limit: where its limit is declared.
+    """
+
+    trigger: Trigger
+    signals: tuple[Signal, ...]
+    meaning: str
+    limit: str
+
+
+TRIGGER_RULES: Final = (
+    TriggerRule(
+        Trigger.LATENCY_P95,
+        (REQUEST_DURATION,),
+        "more than 5 % of requests are slower than the bound",
+        "`slo.latency.p95`",
+    ),
+    TriggerRule(
+        Trigger.LATENCY_P99,
+        (REQUEST_DURATION,),
+        "more than 1 % of requests are slower than the bound",
+        "`slo.latency.p99`",
+    ),
+    TriggerRule(
+        Trigger.BUDGET_VIOLATION_RATE,
+        (BUDGET_VIOLATIONS, TERMINAL),
+        "budget violations per answer, over the baseline's",
+        "`slo.budgetViolationRate`",
+    ),
+    TriggerRule(
+        Trigger.TERMINAL_MODE,
+        (TERMINAL,),
+        "share of answers that end in one mode, over the baseline's",
+        "`slo.terminalModes`",
+    ),
+    TriggerRule(
+        Trigger.ERROR_RATE,
+        (REQUESTS,),
+        "share of answers with a 5xx status, over the baseline's",
+        "`slo.errorRate`",
+    ),
+    TriggerRule(
+        Trigger.STOP_REASON,
+        (STOP_REASONS, TERMINAL),
+        "stop reasons of one name per answer, over the baseline's",
+        "`slo.stopReasons`",
+    ),
+    TriggerRule(
+        Trigger.STALENESS_ERROR_RATE,
+        (),
+        "staleness errors per finalized answer of a load test; the guard's only",
+        "the gates file",
+    ),
+    TriggerRule(
+        Trigger.SOURCE_UNAVAILABLE_RATE,
+        (),
+        "share of `SOURCE_UNAVAILABLE` of a load test; the guard's only",
+        "`--max-source-unavailable-rate`",
+    ),
+)
