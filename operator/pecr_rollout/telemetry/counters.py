@@ -1,0 +1,191 @@
+"""Raw counters of pods, as read at one tick."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from math import inf, isfinite
+from typing import Final, NamedTuple
+
+from pecr_rollout.contract.signals import BUDGET_VIOLATIONS, REQUEST_DURATION, REQUESTS
+from pecr_rollout.contract.signals import STOP_REASONS as STOP_REASONS_SIGNAL
+from pecr_rollout.contract.signals import TERMINAL as TERMINAL_SIGNAL
+from pecr_rollout.telemetry.server import PrometheusServer
+
+
+class Family(StrEnum):
+    """Counters that are born, read and broken together."""
+
+    LATENCY = "latency"  # requests up to a bound, by `le`
+    REQUESTS = "requests"  # by `status`
+    TERMINAL = "terminal"  # answers, by `terminal_mode`
+    VIOLATIONS = "violations"
+    STOPS = "stops"  # by `reason`
+
+
+class Source(NamedTuple):
+    """Where a family is read from."""
+
+    metric: str
+    label: str
+
+
+SOURCES: Final[Mapping[Family, Source]] = {
+    Family.LATENCY: Source(REQUEST_DURATION.metric + "_bucket", "le"),
+    Family.REQUESTS: Source(REQUESTS.metric, "status"),
+    Family.TERMINAL: Source(TERMINAL_SIGNAL.metric, "terminal_mode"),
+    Family.VIOLATIONS: Source(BUDGET_VIOLATIONS.metric, ""),
+    Family.STOPS: Source(STOP_REASONS_SIGNAL.metric, "reason"),
+}
+_BY_METRIC: Final = {source.metric: (family, source.label) for family, source in SOURCES.items()}
+
+MARK: Final = "pecr_mark"
+"""The label that our queries add: `SEEN` on the time of a pod's newest sample."""
+COHORT: Final = "pecr_cohort"
+"""The label that our queries add where cohorts are told by matchers."""
+SEEN: Final = "seen"
+
+Key = str
+"""A counter of a pod: its family and its label, `latency:2.5` or `requests:200`."""
+
+
+def key(family: Family, label: str = "") -> Key:
+    """Name a counter."""
+    return f"{family.value}:{label}"
+
+
+@lru_cache(maxsize=64)
+def bound_key(bound: float) -> Key:
+    """Name the counter of requests up to a bound, in seconds."""
+    return key(Family.LATENCY, repr(float(bound)))
+
+
+ALL_REQUESTS: Final = bound_key(inf)
+
+
+class Pod(NamedTuple):
+    """A pod as Prometheus knows it; the cohort only where it is told by matchers."""
+
+    namespace: str
+    name: str
+    cohort: str = ""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The counters of one pod at one tick.
+
+    Attributes:
+        seen: time of its newest sample; None where that series is missing.
+        values: finite counters.
+        broken: families in which a value was no number.
+    """
+
+    seen: float | None = None
+    values: dict[Key, float] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def put(self, counter: Key, value: float) -> None:
+        """Take one value; of two of the same counter the larger is the newer one."""
+        if counter == SEEN:
+            if isfinite(value):
+                self.seen = value if self.seen is None else max(value, self.seen)
+        elif isfinite(value) and value >= 0:
+            known = self.values.get(counter)
+            self.values[counter] = value if known is None else max(known, value)
+        else:
+            self.broken.add(counter.partition(":")[0])
+
+
+Frame = dict[Pod, Reading]
+"""All pods at one tick."""
+
+
+class Labels:
+    """Reads the labels of our queries' series; each distinct one is worked out once."""
+
+    __slots__ = ("_keys", "_namespace", "_pod")
+
+    def __init__(self, server: PrometheusServer) -> None:
+        self._namespace = server.namespace_label
+        self._pod = server.pod_label
+        self._keys: dict[tuple[str, str], Key | None] = {}
+
+    def pod(self, labels: Mapping[str, str]) -> Pod:
+        """Give the pod of a series; the scrape target stands in where pods have no name."""
+        name = labels.get(self._pod) or labels.get("instance", "")
+        return Pod(labels.get(self._namespace, ""), name, labels.get(COHORT, ""))
+
+    def counter(self, labels: Mapping[str, str]) -> Key | None:
+        """Give the counter of a series; None if it is none of ours."""
+        metric = labels.get("__name__")
+        if metric is None:
+            return SEEN if labels.get(MARK) == SEEN else None
+        family = _BY_METRIC.get(metric)
+        if family is None:
+            return None
+        known = (metric, labels.get(family[1], "") if family[1] else "")
+        if known not in self._keys:
+            self._keys[known] = _key(family[0], known[1])
+        return self._keys[known]
+
+
+def _key(family: Family, label: str) -> Key | None:
+    if family is not Family.LATENCY:
+        return key(family, label)
+    try:
+        return bound_key(float(label))  # Prometheus 3 writes 1.0 where 2 wrote 1
+    except ValueError:
+        return None
+
+
+class Needed(NamedTuple):
+    """What has to be read.
+
+    Attributes:
+        families: all that are asked for.
+        bounds: of the latency histogram, in seconds, the infinite one included.
+    """
+
+    families: frozenset[Family]
+    bounds: frozenset[float] = frozenset()
+
+    def __or__(self, other: object) -> "Needed":
+        """Give what serves both."""
+        if not isinstance(other, Needed):
+            return NotImplemented
+        return Needed(self.families | other.families, self.bounds | other.bounds)
+
+    def wanted(self) -> "Wanted":
+        """Give the keys that are needed."""
+        plain = tuple(key(family) for family in self.families if family is not Family.LATENCY)
+        return Wanted(plain, frozenset(bound_key(bound) for bound in self.bounds))
+
+
+class Wanted(NamedTuple):
+    """Which counters to keep of those that were read for all rollouts together.
+
+    Attributes:
+        prefixes: families that are kept whole.
+        bounds: of the latency histogram.
+    """
+
+    prefixes: tuple[str, ...]
+    bounds: frozenset[Key]
+
+    def of(self, reading: Reading) -> Reading:
+        """Give a copy with the wanted counters only."""
+        values = {
+            counter: value
+            for counter, value in reading.values.items()
+            if counter.startswith(self.prefixes) or counter in self.bounds
+        }
+        return Reading(reading.seen, values, set(reading.broken))
+
+
+def together(needs: Iterable[Needed]) -> Needed:
+    """Give what serves all."""
+    union = Needed(frozenset())
+    for needed in needs:
+        union |= needed
+    return union

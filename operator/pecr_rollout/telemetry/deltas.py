@@ -1,0 +1,130 @@
+"""By how much the counters of a cohort grew between two ticks.
+
+Deltas of raw counters, pod by pod: no extrapolation and no ratio, so that the same samples always
+give the same counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pecr_rollout.judge.evidence import Reason
+from pecr_rollout.telemetry.counters import Family, Key, Pod, Reading
+
+FORGET_AFTER: Final = 120
+"""Ticks after which a pod that vanished is forgotten."""
+
+
+@dataclass(slots=True)
+class Growth:
+    """What a cohort's counters grew by since the tick before.
+
+    Attributes:
+        counts: by counter, over all its pods.
+        pods: pods with a fresh sample.
+        counted: those of them whose growth is known.
+        stale: whether there are pods whose newest sample is too old.
+        broken: families in which some value was no number.
+    """
+
+    counts: dict[Key, float] = field(default_factory=dict)
+    pods: int = 0
+    counted: int = 0
+    stale: bool = False
+    broken: set[str] = field(default_factory=set)
+
+    def gap(self, families: frozenset[Family]) -> Reason | None:
+        """Say why nothing can be counted from these families; None where it can."""
+        if self.pods == 0:
+            return Reason.STALE if self.stale else Reason.NO_SERIES
+        if not self.broken.isdisjoint(family.value for family in families):
+            return Reason.NON_FINITE
+        return None if self.counted else Reason.NO_SERIES
+
+
+@dataclass(slots=True)
+class _Known:
+    """A pod's last counters, and for how many ticks it has not been seen."""
+
+    values: dict[Key, float]
+    missing: int = 0
+
+
+class Cohort:
+    """The last counters of the pods of a cohort or a fleet."""
+
+    __slots__ = ("_pods",)
+
+    def __init__(self) -> None:
+        self._pods: dict[Pod, _Known] = {}
+
+    @property
+    def size(self) -> int:
+        """Give the number of pods that are remembered."""
+        return len(self._pods)
+
+    @property
+    def present(self) -> bool:
+        """Tell whether some pod had a fresh sample at the last tick."""
+        return any(known.missing == 0 for known in self._pods.values())
+
+    def grow(self, readings: Mapping[Pod, Reading], oldest: float, *, continuous: bool) -> Growth:
+        """Take the next tick.
+
+        Args:
+            readings: of the cohort's pods, with the needed counters only.
+            oldest: the time before which a newest sample is stale.
+            continuous: whether pods of the rollout were seen at the tick before; only then is a
+                pod that is new one that was born since, and not one found late.
+        """
+        growth = Growth()
+        born_since = continuous and bool(self._pods)
+        for known in self._pods.values():
+            known.missing += 1
+        for pod, reading in readings.items():
+            if reading.seen is None:
+                continue
+            if reading.seen < oldest:
+                growth.stale = True
+            else:
+                self._take(pod, reading, growth, born_since=born_since)
+        self._forget()
+        return growth
+
+    def _take(self, pod: Pod, reading: Reading, growth: Growth, *, born_since: bool) -> None:
+        growth.pods += 1
+        growth.broken |= reading.broken
+        known = self._pods.get(pod)
+        if known is not None:
+            _add(growth.counts, _grown(known.values, reading))
+            growth.counted += 1
+        elif born_since:
+            _add(growth.counts, reading.values)
+            growth.counted += 1
+        if known is not None and reading.broken:
+            kept = {k: v for k, v in known.values.items() if _family(k) in reading.broken}
+            reading.values |= kept
+        self._pods[pod] = _Known(reading.values)
+
+    def _forget(self) -> None:
+        gone = [pod for pod, known in self._pods.items() if known.missing > FORGET_AFTER]
+        for pod in gone:
+            del self._pods[pod]
+
+
+def _grown(before: Mapping[Key, float], reading: Reading) -> Mapping[Key, float]:
+    """Give a pod's growth; a counter that fell or is gone tells that the process is a new one."""
+    now = reading.values
+    for counter, value in before.items():
+        if now.get(counter, -1.0) < value and _family(counter) not in reading.broken:
+            return now
+    return {counter: value - before.get(counter, 0.0) for counter, value in now.items()}
+
+
+def _add(counts: dict[Key, float], more: Mapping[Key, float]) -> None:
+    for counter, value in more.items():
+        counts[counter] = counts.get(counter, 0.0) + value
+
+
+def _family(counter: Key) -> str:
+    return counter.partition(":")[0]

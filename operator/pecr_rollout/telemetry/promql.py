@@ -1,0 +1,123 @@
+"""The queries, as text. Values stand in them only quoted and escaped: nothing can be injected."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pecr_rollout.api.analysis import LabelMatcher
+from pecr_rollout.contract.signals import BUDGET_VIOLATIONS, ROUTE
+from pecr_rollout.telemetry.counters import COHORT, MARK, SEEN, SOURCES, Family, Needed
+from pecr_rollout.telemetry.server import PrometheusServer
+from pecr_rollout.telemetry.subjects import Subject
+
+MAX_NAMES: Final = 100
+"""Up to so many ReplicaSets pods are matched by name; beyond, a namespace's pods are all read and
+sorted out here, which costs Prometheus less than a regular expression of that size."""
+
+_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
+_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_OWN_LABELS: Final = ("le", "status", "terminal_mode", "reason")
+
+
+def quote(value: str) -> str:
+    """Write a string as PromQL does."""
+    clean = value.encode("utf-8", "replace").decode("utf-8")
+    return '"' + "".join(_ESCAPES.get(c) or _visible(c) for c in clean) + '"'
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def literal(value: str) -> str:
+    """Write a string as a regular expression that fits it alone."""
+    return _SPECIAL.sub(r"\\\1", value)
+
+
+def matcher(label: str, op: str, value: str) -> str:
+    """Write one label matcher.
+
+    Raises:
+        ValueError: the label or the operator is none.
+    """
+    if not _LABEL_NAME.fullmatch(label):
+        raise ValueError(f"{label!r} is no name of a label")
+    if op not in {"=", "!=", "=~", "!~"}:
+        raise ValueError(f"{op!r} is no operator of a label matcher")
+    return f"{label}{op}{quote(value)}"
+
+
+def one_of(label: str, values: Iterable[str]) -> str:
+    """Write a matcher that fits exactly these values; Prometheus looks such a set up by index."""
+    return matcher(label, "=~", "|".join(literal(value) for value in sorted(set(values))))
+
+
+def raw(server: PrometheusServer, subjects: Sequence[Subject], needed: Needed) -> str:
+    """Ask for the raw counters of the pods of these subjects, and the times of their samples.
+
+    Of two series of one pod's counter (scraped by two jobs) the larger counts: they are one.
+    """
+    who = [*_own(server.matchers), *_pods(server, subjects)]
+    return _counters(who, needed, (server.namespace_label, server.pod_label))
+
+
+def raw_by_matchers(
+    server: PrometheusServer, cohorts: Sequence[tuple[str, Subject]], needed: Needed
+) -> str:
+    """Ask the same of subjects that are told by matchers; each series says of which cohort."""
+    by = (server.namespace_label, server.pod_label, "instance")
+    parts = []
+    for cohort, subject in cohorts:
+        pods = _own(subject.matchers) or _pods(server, [subject])
+        who = [*_own(server.matchers), *pods]
+        counters = _counters(who, needed, by)
+        parts.append(f'label_replace({counters}, "{COHORT}", {quote(cohort)}, "", "")')
+    return " or ".join(parts)
+
+
+def _own(matchers: Iterable[LabelMatcher]) -> list[str]:
+    return [matcher(entry.label, entry.op, entry.value) for entry in matchers]
+
+
+def _pods(server: PrometheusServer, subjects: Sequence[Subject]) -> list[str]:
+    spaces = one_of(server.namespace_label, (subject.namespace for subject in subjects))
+    replica_sets = {literal(name) for subject in subjects for name in subject.replica_sets}
+    deployments = {
+        literal(name) + "-[a-z0-9]+" for subject in subjects for name in subject.deployments
+    }
+    names = sorted(replica_sets | deployments)
+    if not names or len(names) > MAX_NAMES:
+        return [spaces]
+    return [spaces, matcher(server.pod_label, "=~", f"(?:{'|'.join(names)})-[a-z0-9]+")]
+
+
+def _counters(who: Sequence[str], needed: Needed, by: Sequence[str]) -> str:
+    kept = ", ".join(("__name__", *by, *_OWN_LABELS))
+    selector = ", ".join([*_what(needed), *who])
+    seen = ", ".join(who)
+    return (
+        f"sum by ({kept}) (max by ({kept}, outcome) ({{{selector}}}))"
+        f" or label_replace(max by ({', '.join(by)})"
+        f" (timestamp({BUDGET_VIOLATIONS.metric}{{{seen}}})),"
+        f' "{MARK}", "{SEEN}", "", "")'
+    )
+
+
+def _what(needed: Needed) -> list[str]:
+    """Match the needed metrics; a label that a metric does not have matches as empty."""
+    metrics = (SOURCES[family].metric for family in needed.families)
+    chosen = [one_of("__name__", metrics), one_of("route", (ROUTE, ""))]
+    chosen.append(one_of("method", ("POST", "")))
+    if Family.LATENCY in needed.families:
+        bounds = {text for bound in needed.bounds for text in bound_texts(bound)}
+        chosen.append(one_of("le", (*bounds, "")))
+    return chosen
+
+
+def bound_texts(bound: float) -> set[str]:
+    """Give how a bucket bound may be written: Prometheus 2 keeps 1, Prometheus 3 writes 1.0."""
+    if bound == float("inf"):
+        return {"+Inf"}
+    texts = {repr(float(bound))}
+    return texts | {str(int(bound))} if bound == int(bound) else texts

@@ -1,0 +1,111 @@
+"""One rollout's place on the grid: its pods' last counters, and what was evaluated from them."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pecr_rollout.judge.evidence import Evaluation
+from pecr_rollout.telemetry.counters import Needed, Pod, Reading
+from pecr_rollout.telemetry.deltas import Cohort, Growth
+from pecr_rollout.telemetry.evaluate import evaluate
+from pecr_rollout.telemetry.grid import Grid
+from pecr_rollout.telemetry.measures import needed_by
+from pecr_rollout.telemetry.questions import Asked
+from pecr_rollout.telemetry.subjects import Subject
+
+Readings = Mapping[Pod, Reading]
+
+
+class Scope(NamedTuple):
+    """What a rollout's counters depend on; another scope starts anew.
+
+    Attributes:
+        asked: the questions.
+        canary: the cohort.
+        baseline: the rest of the fleet; None where there is none.
+        interval: seconds between two ticks.
+        since: the start of the window; counters are first read at the tick at or after it.
+    """
+
+    asked: tuple[Asked, ...]
+    canary: Subject
+    baseline: Subject | None
+    interval: float
+    since: float
+
+    @property
+    def needed(self) -> Needed:
+        """Give what has to be read."""
+        return needed_by(entry.measure for entry in self.asked)
+
+    @property
+    def subjects(self) -> dict[str, Subject]:
+        """Give both subjects by the names of their cohorts."""
+        fleet = {} if self.baseline is None else {"baseline": self.baseline}
+        return {"canary": self.canary, **fleet}
+
+
+class Track:
+    """One rollout's place on the grid."""
+
+    __slots__ = (
+        "_base",
+        "_baseline",
+        "_canary",
+        "_dropped",
+        "_made",
+        "_wanted",
+        "grid",
+        "next_tick",
+        "scope",
+    )
+
+    def __init__(self, scope: Scope, phase: float = 0.0) -> None:
+        self.scope = scope
+        self.grid = Grid(scope.interval, phase)
+        self.next_tick = self._base = self.grid.first(scope.since)
+        self._wanted = scope.needed.wanted()
+        self._canary = Cohort()
+        self._baseline = Cohort()
+        self._made: deque[tuple[Evaluation, ...]] = deque()
+        self._dropped: float | None = None
+
+    @property
+    def pods(self) -> int:
+        """Give the number of pods that are remembered."""
+        return self._canary.size + self._baseline.size
+
+    def take(self, canary: Readings, baseline: Readings, stale_after: float) -> None:
+        """Take the next tick.
+
+        Args:
+            canary: the counters of the cohort's pods.
+            baseline: those of the rest of the fleet.
+            stale_after: how many evaluations old a newest sample may be.
+        """
+        at = self.grid.tick(self.next_tick)
+        oldest = at - stale_after * self.scope.interval
+        continuous = self._canary.present or self._baseline.present
+        growth = self._grow(self._canary, canary, oldest, continuous)
+        fleet = None
+        if self.scope.baseline is not None:
+            fleet = self._grow(self._baseline, baseline, oldest, continuous)
+        if self.next_tick > self._base:
+            asked = self.scope.asked
+            self._made.append(tuple(evaluate(entry, at, growth, fleet) for entry in asked))
+        self.next_tick += 1
+
+    def follows(self, last: float | None) -> bool:
+        """Tell whether everything after an evaluation is still here, or to come."""
+        return self._dropped is None or (last is not None and last >= self._dropped)
+
+    def made(self, last: float | None) -> dict[str, tuple[Evaluation, ...]]:
+        """Give the evaluations after one that the caller has, by question; older are dropped."""
+        while self._made and last is not None and self._made[0][0].at <= last:
+            self._dropped = self._made.popleft()[0].at
+        names = (entry.question.name for entry in self.scope.asked)
+        return dict(zip(names, zip(*self._made, strict=True), strict=False))
+
+    def _grow(self, cohort: Cohort, readings: Readings, oldest: float, continuous: bool) -> Growth:
+        wanted = {pod: self._wanted.of(reading) for pod, reading in readings.items()}
+        return cohort.grow(wanted, oldest, continuous=continuous)
