@@ -120,8 +120,8 @@ class SignalStatus(StatusModel):
     """Since when the limit is exceeded without a break."""
     evidence: float | None = None
     """How strong the evidence for a breach is, as a multiple of what a verdict needs."""
-    value: Annotated[str, Field(max_length=64)] | None = None
-    """The figure people know, for example p95 = 812 ms."""
+    milliseconds: float | None = None
+    """The latency quantile itself, in milliseconds, as Prometheus computes it."""
     sentence: Text = ""
     """The reasoning, to be checked by hand."""
 
@@ -210,6 +210,8 @@ class Status(StatusModel):
     """Pending, Canary, Promoting, Completed, Fallback or Aborted."""
     stage: Stage = Stage.PREPARING
     """What is being done within the phase."""
+    stage_since: Time | None = None
+    """When that began."""
     message: Text = ""
     """What is happening and what a person can do, in a sentence or two."""
     run: int = 0
@@ -238,6 +240,8 @@ class Status(StatusModel):
     """What was done about a breach."""
     incident: IncidentStatus | None = None
     """The open incident."""
+    reported: Name | None = None
+    """Key of the decision report that was kept last."""
     handled: Handled = Handled()
     """The intents that were handled."""
     history: Annotated[list[HistoryEntry], Field(max_length=HISTORY_LENGTH)] = []

@@ -52,7 +52,9 @@ def open_incident(s: Situation) -> str | None:
     """Give the incident that is open: our own, or one that a deleted rollout left on a lock."""
     if s.status.incident is not None:
         return s.status.incident.id
-    return next((lock.incident for lock in s.foreign_locks if lock.orphaned and lock.incident), None)
+    return next(
+        (lock.incident for lock in s.foreign_locks if lock.orphaned and lock.incident), None
+    )
 
 
 def wants(s: Situation, intent: Intent) -> str | None:

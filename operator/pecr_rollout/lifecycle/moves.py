@@ -1,15 +1,17 @@
 """How a run proceeds and ends: start, next step, promotion, completion, abort, fresh runs."""
 
+from dataclasses import replace
+
 from pecr_rollout.api.canary import Step
 from pecr_rollout.api.enums import CanaryMode, Guard, OnInconclusive, Strategy
 from pecr_rollout.api.status import FallbackStatus, Phase, Stage, StepStatus, instant
+from pecr_rollout.contract.flags import FLAGS
 from pecr_rollout.lifecycle.actions import Action, MarkIncident, TakeSnapshot
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
 from pecr_rollout.lifecycle.draft import Plan, move, stay
 from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, asked, handled, person
-from pecr_rollout.lifecycle.observation import Flags, Environment, Snapshot, Workload
+from pecr_rollout.lifecycle.observation import Environment, Flags, Snapshot, Workload
 from pecr_rollout.lifecycle.situation import Situation
-from pecr_rollout.contract.flags import FLAGS
 
 FRESH: dict[str, object] = {
     "window": None,
@@ -19,6 +21,9 @@ FRESH: dict[str, object] = {
     "promoted_by": None,
 }
 """What a fresh run forgets: no evidence is carried over."""
+
+UNWRITTEN: dict[str, object] = {"environment": {}, "step": None, "cohort": "", "promoted": False}
+"""What is recorded where nothing of the cluster is changed."""
 
 
 def step_status(s: Situation, index: int) -> StepStatus:
@@ -118,7 +123,15 @@ def next_step(s: Situation) -> Plan:
     )
 
 
-def follow(s: Situation, what: str) -> Plan:
+def resized(s: Situation) -> bool:
+    """Tell whether others scaled the target so far that the step's cohort has another size."""
+    step = s.status.step
+    if step is None or s.phase is not Phase.CANARY or s.mode is not CanaryMode.MANAGED:
+        return False
+    return step_status(s, step.index).replicas != step.replicas
+
+
+def follow(s: Situation) -> Plan:
     """Begin the step's evidence anew, since what it depends on was changed by others."""
     changes: dict[str, object] = {}
     if s.phase is Phase.CANARY and s.status.step is not None:
@@ -127,7 +140,8 @@ def follow(s: Situation, what: str) -> Plan:
     return move(
         s,
         "follow",
-        f"{what} The cohort follows, and hold and evidence start again.",
+        "Others changed the target (its template, its replicas or other keys of its ConfigMap)"
+        " or the cohort: the cohort follows, and hold and evidence start again.",
         stage=Stage.WRITING,
         event="Followed",
         window=None,
@@ -136,8 +150,17 @@ def follow(s: Situation, what: str) -> Plan:
     )
 
 
-def promote(s: Situation, word: str | None) -> Plan:
-    """Bring the delta to the whole fleet; `word` is the promote annotation's value, if given."""
+def promote(s: Situation) -> Plan:
+    """Bring the delta to the whole fleet, on positive evidence."""
+    return _promote(s, None)
+
+
+def promote_by_person(s: Situation) -> Plan:
+    """Bring the delta to the whole fleet, by a person's word."""
+    return _promote(s, asked(s, PROMOTION))
+
+
+def _promote(s: Situation, word: str | None) -> Plan:
     by = f"pecr.dev/promote={word}" if word else None
     why = (
         f"A person promoted run {s.status.run} by annotation"
@@ -180,6 +203,26 @@ def complete(s: Situation) -> Plan:
         stage=Stage.RESTORING if withdrawn else Stage.CLOSING,
         event="Completed",
         owner=True,
+        window=None,
+    )
+
+
+def complete_by_person(s: Situation) -> Plan:
+    """End the bake by a person's word where traffic is too little for evidence."""
+    word = asked(s, PROMOTION) or ""
+    plan = complete(s)
+    by = f"pecr.dev/promote={word}"
+    status = plan.status.model_copy(update={"promoted_by": by, **handled(s, PROMOTION, word)})
+    return replace(plan, row="baked by person", status=status)
+
+
+def unguard(s: Situation) -> Plan:
+    """Stop judging a completed run whose guard is no longer asked for."""
+    return move(
+        s,
+        "guard over",
+        f"Run {s.status.run} is complete: the delta is on the whole fleet.",
+        stage=Stage.CLOSING,
         window=None,
     )
 
@@ -262,10 +305,7 @@ def new_run(s: Situation) -> Plan:
         stage=Stage.PREPARING,
         run=s.status.run + 1,
         identity=s.rollout.spec.identity(),
-        environment={},
-        step=None,
-        cohort="",
-        promoted=False,
+        **UNWRITTEN,
         **FRESH,
     )
 
@@ -275,21 +315,24 @@ def acknowledge(s: Situation) -> Plan:
     incident = s.status.incident
     value = incident.id if incident else ""
     fallback = s.status.fallback
+    restored = s.phase is Phase.ABORTED
     # what the fleet was given must be taken back before the fresh run forgets that it was given
     promoted = s.status.promoted or (fallback is not None and fallback.scope == "Fleet")
+    changes: dict[str, object] = UNWRITTEN if restored else {"promoted": promoted}
     return move(
         s,
         "acknowledge",
         f"Incident {value} is acknowledged by {person(s) or 'a person who gave no name'}:"
-        f" what was there before is put back, then run {s.status.run + 1} starts from step 1.",
+        f" run {s.status.run + 1} starts from step 1"
+        f"{'.' if restored else ', once what was there before is back.'}",
         phase=Phase.PENDING if s.identity_changed else Phase.CANARY,
-        stage=Stage.RESTORING,
+        stage=Stage.PREPARING if restored else Stage.RESTORING,
         event="Acknowledged",
         owner=True,
         by=person(s),
         run=s.status.run + 1,
         incident=None,
-        promoted=promoted,
+        **changes,
         **handled(s, ACK, value),
         **FRESH,
     )

@@ -221,7 +221,7 @@ class Observation:
         now: seconds since the epoch, on the Prometheus server's clock where it is known.
         preflight: the checks' outcome; only in stage Preparing.
         judgement: the judge's verdicts over the current window; only in stage Judging.
-        values: figures for people by signal, for example `p95 = 812 ms`.
+        milliseconds: the latency quantiles by signal, as Prometheus computes them.
     """
 
     rollout: ControllerRollout
@@ -229,4 +229,4 @@ class Observation:
     now: float
     preflight: Preflight | None = None
     judgement: Judgement | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
+    milliseconds: Mapping[str, float] = field(default_factory=dict)

@@ -188,6 +188,11 @@ class Situation:
         )
 
     @property
+    def unschedulable(self) -> bool:
+        """Tell whether the cluster has no room for the cohort's pods."""
+        return any(w.scheduling for w in self.judged_workloads)
+
+    @property
     def stage_seconds(self) -> float:
         """Give how long the stage has lasted, in seconds."""
         since = self.status.stage_since

@@ -10,12 +10,13 @@ from pecr_rollout.lifecycle.actions import (
     Action,
     AddFinalizer,
     DropSnapshot,
+    MarkIncident,
     ReleaseLocks,
     RemoveClone,
     RemoveFinalizer,
 )
 from pecr_rollout.lifecycle.draft import Plan, move, stay
-from pecr_rollout.lifecycle.moves import FRESH, guarded, start
+from pecr_rollout.lifecycle.moves import FRESH, UNWRITTEN, guarded, start
 from pecr_rollout.lifecycle.observation import Progress, Workload
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.wishes import carry_out, hold_locks, put_back
@@ -52,6 +53,8 @@ def _preparations(s: Situation) -> list[Action]:
     uid = s.rollout.metadata.uid
     if len(s.cluster.locks) < len(s.subjects) or any(k.holder != uid for k in s.cluster.locks):
         before.append(AcquireLocks(s.subjects))
+    if any(k.incident for k in s.cluster.locks):
+        before.append(MarkIncident(s.subjects, None))
     return before
 
 
@@ -63,7 +66,10 @@ def _pending(
     due: float | None = None,
     stalled: tuple[str, str] | None = None,
 ) -> Plan:
-    changes: dict[str, object] = {"run": max(1, s.status.run), "identity": s.rollout.spec.identity()}
+    changes: dict[str, object] = {
+        "run": max(1, s.status.run),
+        "identity": s.rollout.spec.identity(),
+    }
     if s.phase is Phase.PENDING:
         return stay(s, row, message, due=due, stalled=stalled, **changes)
     plan = move(s, row, message, phase=Phase.PENDING, stage=Stage.PREPARING, due=due, **changes)
@@ -110,14 +116,15 @@ def await_roll_out(s: Situation) -> Plan:
     return move(
         s,
         "rolled out",
-        _judging_text(s),
+        judging_text(s),
         stage=Stage.JUDGING,
         window=Window(since=begins, context=s.context),
         due=begins + interval,
     )
 
 
-def _judging_text(s: Situation) -> str:
+def judging_text(s: Situation) -> str:
+    """Say what is in force and being judged."""
     if s.phase is Phase.FALLBACK and s.status.incident is not None:
         steps = ", ".join(s.status.fallback.taken) if s.status.fallback else ""
         return (
@@ -126,11 +133,17 @@ def _judging_text(s: Situation) -> str:
         )
     if s.phase is Phase.PROMOTING:
         return f"The delta is on the whole fleet; it bakes for {s.spec.promotion.bake}, guarded."
-    return f"The cohort ({s.status.cohort}) runs with the delta and is being judged."
+    if s.phase is Phase.COMPLETED:
+        return f"Run {s.status.run} is complete, and the fleet stays guarded (guard: Always)."
+    step = s.status.step
+    which = f"Step {step.index} of {step.of}: the" if step else "The"
+    return f"{which} cohort ({s.status.cohort}) runs with the delta and is being judged."
 
 
 def _still_rolling(s: Situation, waiting: list[Workload]) -> Plan:
-    names = ", ".join(f"{w.name} ({w.ready} of {w.replicas} ready)" for w in waiting) or "the cohort"
+    names = (
+        ", ".join(f"{w.name} ({w.ready} of {w.replicas} ready)" for w in waiting) or "the cohort"
+    )
     why = s.trouble or "; ".join(w.scheduling for w in waiting if w.scheduling)
     text = f"Waiting for the pods of {names}." + (f" {why}" if why else "")
     if s.phase is Phase.FALLBACK and (s.overdue or s.trouble):
@@ -187,10 +200,7 @@ def _prepare_again(s: Situation) -> Plan:
         "What was there before is back; the next run is being prepared.",
         stage=Stage.PREPARING,
         identity=s.rollout.spec.identity(),
-        environment={},
-        step=None,
-        cohort="",
-        promoted=False,
+        **UNWRITTEN,
         **FRESH,
     )
 
@@ -247,7 +257,7 @@ def _keep_guarding(s: Situation, removals: list[Action]) -> Plan:
     return move(
         s,
         "guard",
-        f"Run {s.status.run} is complete, and the fleet stays guarded (guard: Always).",
+        judging_text(s),
         stage=Stage.ROLLING_OUT,
         actions=tuple(removals),
         step=None,

@@ -12,10 +12,9 @@ from pecr_rollout.api.enums import CanaryMode, Strategy
 from pecr_rollout.api.status import Phase, Stage, epoch
 from pecr_rollout.api.types import seconds
 from pecr_rollout.judge.verdict import State
-from pecr_rollout.lifecycle import fallbacks, interruptions, moves, stages
+from pecr_rollout.lifecycle import fallbacks, interruptions, judging, moves, stages
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, wants
-from pecr_rollout.lifecycle.observation import Progress
 from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
 from pecr_rollout.lifecycle.wishes import clone_differs, drift
 
@@ -62,8 +61,7 @@ def always(_: Situation) -> bool:
 
 def gone(s: Situation) -> bool:
     """Tell whether what the run writes is missing, replaced or unreadable."""
-    written = s.stage in GOING_BACK | FORWARD and s.phase in ALL
-    return written and bool(interruptions.what_is_gone(s))
+    return s.stage in GOING_BACK | FORWARD and bool(interruptions.what_is_gone(s))
 
 
 def crashed(s: Situation) -> bool:
@@ -98,11 +96,6 @@ def context_changed(s: Situation) -> bool:
     """Tell whether others changed what evidence depends on."""
     window = s.status.window
     return window is not None and window.context != s.context
-
-
-def restarted(s: Situation) -> bool:
-    """Tell whether a judged Deployment is being rolled again, by whomever."""
-    return any(w.progress is Progress.STUCK for w in s.judged_workloads)
 
 
 def acknowledged(s: Situation) -> bool:
@@ -216,7 +209,7 @@ TABLE: Final = (
     Row(
         "acknowledge",
         frozenset({Phase.FALLBACK, Phase.ABORTED}),
-        ANY_STAGE - GOING_BACK,
+        ANY_STAGE - GOING_BACK - {Stage.CLOSING},
         acknowledged,
         moves.acknowledge,
         progress=True,
@@ -231,7 +224,7 @@ TABLE: Final = (
     ),
     Row("spec changed", RUNNING, FORWARD, spec_changed, moves.fresh_run, progress=True),
     Row("follow", UNFINISHED, IN_FORCE, ours_differs, moves.follow),
-    Row("follow context", UNFINISHED, JUDGED, context_changed, moves.follow_context),
+    Row("follow context", UNFINISHED, JUDGED, context_changed, moves.follow),
     Row("preparing", ALL, frozenset({Stage.PREPARING}), always, stages.prepare),
     Row("writing", ALL, frozenset({Stage.WRITING}), always, stages.write),
     Row("rolling out", ALL, frozenset({Stage.ROLLING_OUT}), always, stages.await_roll_out),
@@ -268,6 +261,6 @@ TABLE: Final = (
     Row("inconclusive", RUNNING, JUDGED, undecided, moves.inconclusive, progress=True),
     Row("guard over", frozenset({Phase.COMPLETED}), JUDGED, guard_over, moves.unguard),
     Row("new run", FINISHED, JUDGED | {Stage.IDLE}, new_spec, moves.new_run, progress=True),
-    Row("judging", ALL, JUDGED, always, interruptions.keep_judging),
-    Row("idle", ALL, frozenset({Stage.IDLE}), always, interruptions.rest),
+    Row("judging", ALL, JUDGED, always, judging.keep_judging),
+    Row("idle", ALL, frozenset({Stage.IDLE}), always, judging.rest),
 )

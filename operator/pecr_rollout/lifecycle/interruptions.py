@@ -1,0 +1,131 @@
+"""What interrupts a run: deletion, a target that is gone, no room, drift. Nothing here blames it."""
+
+from pecr_rollout.api.enums import CanaryMode, OnDelete
+from pecr_rollout.api.status import Phase, Stage
+from pecr_rollout.lifecycle.actions import Action, ReleaseLocks, RemoveFinalizer
+from pecr_rollout.lifecycle.draft import Plan, move, stay
+from pecr_rollout.lifecycle.observation import Environment, Flags, Workload
+from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
+from pecr_rollout.lifecycle.stages import LOOK_AGAIN, PREFLIGHT_EVERY
+from pecr_rollout.lifecycle.wishes import drift, hold_locks, put_back, wanted_places
+
+
+def let_go(s: Situation) -> Plan:
+    """Answer a deletion: Restore or Retain, then let go. An open incident stays on the locks."""
+    if not s.cluster.finalizer:
+        return Plan("deleted", s.status)
+    written = s.phase in UNFINISHED or s.stage in GOING_BACK
+    restore = s.rollout.spec.on_delete is OnDelete.RESTORE and written and not what_is_gone(s)
+    actions: tuple[Action, ...] = (
+        *(put_back(s) if restore else ()),
+        *hold_locks(s),
+        ReleaseLocks(s.subjects),
+        RemoveFinalizer(),
+    )
+    what = "what was there before is put back" if restore else "what is there stays"
+    return stay(s, "deleted", f"Being deleted: {what}.", actions=actions)
+
+
+def what_is_gone(s: Situation) -> str:
+    """Say what the run writes and is missing, replaced or unreadable; empty if all is there."""
+    if s.cluster.unreadable:
+        return f"the target cannot be read: {s.cluster.unreadable}"
+    snapshot = s.cluster.snapshot
+    if snapshot is None:
+        return "the snapshot of what was there before (a ControllerRevision) is gone"
+    missing = _gone(snapshot.target, s.cluster.target, s.cluster.environment)
+    if snapshot.existing is not None and s.mode is CanaryMode.EXISTING:
+        existing, environment = s.cluster.existing, s.cluster.existing_environment
+        missing = missing or _gone(snapshot.existing, existing, environment)
+    return missing
+
+
+def _gone(before: Flags, workload: Workload | None, environment: Environment | None) -> str:
+    there = (
+        ("Deployment", before.deployment, before.deployment_uid, workload),
+        ("ConfigMap", before.config_map, before.config_map_uid, environment),
+    )
+    for kind, name, uid, now in there:
+        if now is None:
+            return f"{kind} {name} is gone"
+        if now.uid != uid:
+            return f"{kind} {name} was replaced by another of the same name"
+    return (
+        ""
+        if environment and not environment.immutable
+        else (f"ConfigMap {before.config_map} was made immutable")
+    )
+
+
+def stall(s: Situation) -> Plan:
+    """Write nothing where what the run began with is no longer there."""
+    text = (
+        f"Stalled, and nothing is written: {what_is_gone(s)}. Put it back as it was, or delete this"
+        " rollout and declare it again."
+    )
+    if s.status.incident is not None:
+        text += f" Incident {s.status.incident.id} stays open: {s.status.incident.command}"
+    again = s.now + PREFLIGHT_EVERY
+    return stay(s, "gone", text, due=again, stalled=("TargetGone", text))
+
+
+def crash_text(s: Situation) -> str:
+    """Say why pods with the delta do not run."""
+    if s.trouble:
+        return f"pods with the change do not run ({s.trouble})."
+    names = ", ".join(f"{w.name}: {w.ready} of {w.replicas} ready" for w in s.judged_workloads)
+    return f"pods with the change were not ready within {s.spec.canary.ready_within} ({names})."
+
+
+def give_room(s: Situation) -> Plan:
+    """Take the first cohort away again where the cluster has no room for it."""
+    why = "; ".join(w.scheduling for w in s.judged_workloads if w.scheduling)
+    return move(
+        s,
+        "unschedulable",
+        f"The cohort could not be scheduled within {s.spec.canary.ready_within}: {why}. It is"
+        " removed, and the run starts again when there is room.",
+        phase=Phase.PENDING,
+        stage=Stage.RESTORING,
+        event="Unschedulable",
+        warning=True,
+        window=None,
+    )
+
+
+def answer_drift(s: Situation) -> Plan:
+    """Show that somebody changed a flag; put a fallback's key back once, then leave it to people."""
+    found = drift(s)
+    fallback = s.status.fallback
+    if s.phase is Phase.FALLBACK and fallback is not None and not fallback.put_back:
+        writes = tuple(action for place in wanted_places(s) for action in place.writes())
+        return move(
+            s,
+            "drift",
+            f"A safer setting was changed by somebody else and is put back, once: {found}.",
+            stage=Stage.ROLLING_OUT,
+            actions=writes,
+            event="DriftPutBack",
+            warning=True,
+            owner=True,
+            fallback=fallback.model_copy(update={"put_back": True}),
+            window=None,
+        )
+    owner = s.rollout.spec.rollback_owner
+    text = (
+        f"Somebody else changed what this run wrote, and it is not fought over: {found}. No progress"
+        f" until it is as it was; the owner is {owner.name} ({owner.contact})."
+    )
+    if s.status.incident is not None:
+        text += f" Incident {s.status.incident.id}: {s.status.incident.command}"
+    stalled = ("Drifted", text) if s.phase is Phase.FALLBACK else None
+    return stay(
+        s, "drift", text, due=s.now + LOOK_AGAIN, drift=found, stalled=stalled, **_restart(s)
+    )
+
+
+def _restart(s: Situation) -> dict[str, object]:
+    """Let evidence begin anew once the drift is gone: settings were mixed meanwhile."""
+    if s.stage is not Stage.JUDGING or s.status.window is None:
+        return {}
+    return {"window": s.status.window.model_copy(update={"context": "drifted"})}
