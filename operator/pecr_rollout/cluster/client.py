@@ -1,0 +1,273 @@
+"""Requests to the API server: plain dicts in and out, a time limit on each, typed errors, counted.
+
+`kubernetes.aio` gives the connection and the authentication; its generated operations are passed
+by, since they parse every answer into pydantic models (see resources.py).
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from pecr_rollout.cluster.errors import ClusterError, NotFoundError, UnavailableError, error_type
+from pecr_rollout.cluster.resources import Json, Resource
+
+MANAGER: Final = "pecr-rollout"
+"""The field manager of everything that the operator writes."""
+PAGE: Final = 500
+"""Objects in one answer to a list."""
+
+_MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
+_APPLY: Final = "application/apply-patch+yaml"
+
+Counter = Callable[[str, Resource, int], None]
+"""Told of each request: verb, resource, HTTP status (0 where there was no answer)."""
+
+
+def _uncounted(_verb: str, _resource: Resource, _status: int) -> None:
+    """Count nothing."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API server.
+
+    Attributes:
+        client: an open client.
+        timeout: seconds that one request may take.
+        count: told of each request.
+    """
+
+    client: ApiClient
+    timeout: float = 10.0
+    count: Counter = _uncounted
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        """Read one object.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        return await self._send("get", resource, _path(resource, namespace, name))
+
+    async def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
+        """Read one object; None where it is not there."""
+        try:
+            return await self.get(resource, namespace, name)
+        except NotFoundError:
+            return None
+
+    async def list_all(self, resource: Resource, namespace: str, selector: str = "") -> list[Json]:
+        """Read all objects that a label selector fits, page by page."""
+        found: list[Json] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._send("list", resource, _path(resource, namespace), query=query)
+            found += page.get("items") or []
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query = {**query, "continue": following}
+
+    async def create(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> Json:
+        """Create an object.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+        """
+        path = _path(resource, obj["metadata"]["namespace"])
+        return await self._send("create", resource, path, body=obj, query=_write(dry_run))
+
+    async def merge(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Json,
+        *,
+        dry_run: bool = False,
+    ) -> Json:
+        """Merge a patch; a uid and resourceVersion in its metadata are preconditions.
+
+        Raises:
+            ConflictError: the object is not the one that was observed.
+        """
+        path = _path(resource, namespace, name)
+        query = _write(dry_run)
+        return await self._send("patch", resource, path, body=patch, query=query, media=_MERGE)
+
+    async def edit(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        operations: list[Json],
+        *,
+        subresource: str = "",
+    ) -> Json:
+        """Apply a JSON patch (RFC 6902)."""
+        path = _path(resource, namespace, name, subresource)
+        query = _write(dry_run=False)
+        return await self._send(
+            "patch", resource, path, body=operations, query=query, media=_JSON_PATCH
+        )
+
+    async def try_apply(self, resource: Resource, obj: Json) -> Json:
+        """Try an un-forced server-side apply, dry: it names the managers of what it would change.
+
+        Raises:
+            ConflictError: another manager owns a field.
+        """
+        path = _path(resource, obj["metadata"]["namespace"], obj["metadata"]["name"])
+        query = _write(dry_run=True) | {"force": "false"}
+        return await self._send("patch", resource, path, body=obj, query=query, media=_APPLY)
+
+    async def delete(self, resource: Resource, obj: Json) -> None:
+        """Delete an object that was read; gone already is well, another one of its name is not.
+
+        Its dependents follow in the background.
+
+        Raises:
+            ConflictError: it was replaced by another one.
+        """
+        metadata = obj["metadata"]
+        path = _path(resource, metadata["namespace"], metadata["name"])
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
+        try:
+            await self._send("delete", resource, path, body=body)
+        except NotFoundError:
+            return
+
+    async def _send(
+        self,
+        verb: str,
+        resource: Resource,
+        path: str,
+        *,
+        body: Json | list[Json] | None = None,
+        query: Mapping[str, str] | None = None,
+        media: str = "application/json",
+    ) -> Json:
+        status = 0
+        try:
+            status, headers, data = await self._exchange(_METHODS[verb], path, body, query, media)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            text = f"no answer from the API server to {verb} {resource.plural}: {error!r}"
+            raise UnavailableError(text) from error
+        finally:
+            self.count(verb, resource, status)
+        answer = _decode(data)
+        if status >= 300:
+            raise _failure(status, headers, answer, f"{verb} {path}")
+        return answer
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Json | list[Json] | None,
+        query: Mapping[str, str] | None,
+        media: str,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        request = await self.client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Content-Type": media, "Accept": "application/json"},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        limit = aiohttp.ClientTimeout(total=self.timeout)
+        response = await self.client.call_api(*request, _request_timeout=limit)
+        data = await response.read()  # type: ignore[no-untyped-call]
+        return response.status, response.headers, data
+
+
+_METHODS: Final = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+
+
+def _path(resource: Resource, namespace: str, name: str = "", subresource: str = "") -> str:
+    root = f"/apis/{resource.group}" if resource.group else "/api"
+    parts = ["namespaces", namespace, resource.plural, name, subresource]
+    tail = "/".join(quote(part, safe="") for part in parts if part)
+    return f"{root}/{resource.version}/{tail}"
+
+
+def _write(dry_run: bool) -> dict[str, str]:
+    return {"fieldManager": MANAGER} | ({"dryRun": "All"} if dry_run else {})
+
+
+def _decode(data: bytes) -> Json:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return {"message": data[:200].decode(errors="replace")}
+    return answer if isinstance(answer, dict) else {"message": repr(answer)[:200]}
+
+
+def _failure(status: int, headers: Mapping[str, str], answer: Json, what: str) -> ClusterError:
+    reason = str(answer.get("reason") or "")
+    details = answer.get("details") or {}
+    wait = headers.get("Retry-After") or details.get("retryAfterSeconds")
+    return error_type(status, reason)(
+        str(answer.get("message") or f"{what}: HTTP {status}"),
+        status=status,
+        reason=reason,
+        causes=tuple(details.get("causes") or ()),
+        retry_after=_number(wait),
+    )
+
+
+def _number(text: Any) -> float | None:  # noqa: ANN401  # a header or a JSON number
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
+
+
+@asynccontextmanager
+async def open_api(
+    kubeconfig: str | None = None,
+    *,
+    context: str | None = None,
+    timeout: float = 10.0,  # noqa: ASYNC109  # a limit for each request
+    count: Counter = _uncounted,
+) -> AsyncIterator[Api]:
+    """Connect, as a kubeconfig says or else as a pod does, and close at the end.
+
+    Args:
+        kubeconfig: its path; without one, the pod's service account where there is one, else the
+            default path of kubectl.
+        context: of the kubeconfig; its current one if left out.
+        timeout: seconds that one request may take.
+        count: told of each request.
+    """
+    settings = Configuration()
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        config.load_incluster_config(  # type: ignore[no-untyped-call]
+            client_configuration=settings
+        )
+    else:
+        await config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig,
+            context=context,
+            client_configuration=settings,
+            persist_config=False,
+        )
+    async with ApiClient(settings) as client:
+        client.user_agent = MANAGER
+        yield Api(client, timeout, count)

@@ -1,0 +1,110 @@
+"""The managed cohort's life: made, changed, removed."""
+
+from pecr_rollout.api.rollout import ControllerRollout
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.clone import (
+    OVERLAY,
+    clone_manifest,
+    overlay_manifest,
+    overlay_name,
+)
+from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, RefusedError
+from pecr_rollout.cluster.names import clone_name, is_owned, owned_by_whom, selector
+from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, Json, name_of, uid_of
+from pecr_rollout.lifecycle.actions import ApplyClone
+from pecr_rollout.lifecycle.observation import Cluster
+
+
+async def apply_clone(
+    api: Api, rollout: ControllerRollout, cluster: Cluster, action: ApplyClone
+) -> None:
+    """Create the cohort, or make it what it shall be.
+
+    Raises:
+        RefusedError: a name that it needs is taken by somebody else.
+        ConflictError: the target or the clone is not the one that was observed.
+    """
+    target = await _same_target(api, rollout, cluster)
+    overlay = overlay_manifest(rollout, action.environment)
+    await _ensure_overlay(api, rollout, overlay)
+    clone = clone_manifest(rollout, target, name_of(overlay), action.replicas)
+    there = await api.find(DEPLOYMENTS, rollout.metadata.namespace, name_of(clone))
+    if there is not None and not is_owned(there, rollout):
+        raise RefusedError(taken("Deployment", there))
+    if there is not None and there["spec"]["selector"] != clone["spec"]["selector"]:
+        await api.delete(DEPLOYMENTS, there)  # a selector cannot be changed
+        there = None
+    if there is None:
+        await _create(api, clone)
+        return
+    await _update(api, there, clone)
+    await _prune(api, rollout, {name_of(overlay), overlay_name(rollout, there)})
+
+
+async def remove_clone(api: Api, rollout: ControllerRollout) -> None:
+    """Remove the cohort and its overlays; what is not ours stays."""
+    namespace = rollout.metadata.namespace
+    name = clone_name(rollout.spec.target.deployment)
+    there = await api.find(DEPLOYMENTS, namespace, name)
+    if there is not None and is_owned(there, rollout):
+        await api.delete(DEPLOYMENTS, there)
+    await _prune(api, rollout, set())
+
+
+def taken(kind: str, obj: Json) -> str:
+    """Say that a name is taken, and what helps."""
+    name = name_of(obj)
+    return (
+        f"{kind} {name} belongs to {owned_by_whom(obj)}, not to this rollout;"
+        f" delete or rename it, since the canary needs this name"
+    )
+
+
+async def _same_target(api: Api, rollout: ControllerRollout, cluster: Cluster) -> Json:
+    name = rollout.spec.target.deployment
+    target = await api.get(DEPLOYMENTS, rollout.metadata.namespace, name)
+    if cluster.target is None or uid_of(target) != cluster.target.uid:
+        raise ConflictError(f"Deployment {name} is not the one that was observed")
+    return target
+
+
+async def _ensure_overlay(api: Api, rollout: ControllerRollout, overlay: Json) -> None:
+    try:
+        await api.create(CONFIG_MAPS, overlay)
+    except AlreadyExistsError:
+        there = await api.find(CONFIG_MAPS, rollout.metadata.namespace, name_of(overlay))
+        if there is None:
+            raise ConflictError(f"ConfigMap {name_of(overlay)} was removed meanwhile") from None
+        if not is_owned(there, rollout) or there.get("data") != overlay["data"]:
+            raise RefusedError(taken("ConfigMap", there)) from None
+
+
+async def _create(api: Api, clone: Json) -> None:
+    try:
+        await api.create(DEPLOYMENTS, clone)
+    except AlreadyExistsError as error:
+        raise ConflictError(f"Deployment {name_of(clone)} appeared meanwhile") from error
+
+
+async def _update(api: Api, there: Json, clone: Json) -> None:
+    """Replace spec and source fingerprint, only of the very object that was read."""
+    metadata = there["metadata"]
+    wanted = {**clone["spec"], "selector": there["spec"]["selector"]}
+    annotations = {**(metadata.get("annotations") or {}), **clone["metadata"]["annotations"]}
+    operations = [
+        {"op": "add", "path": "/metadata/uid", "value": metadata["uid"]},
+        {"op": "add", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        {"op": "add", "path": "/metadata/annotations", "value": annotations},
+        {"op": "add", "path": "/spec", "value": wanted},
+    ]
+    await api.edit(DEPLOYMENTS, metadata["namespace"], metadata["name"], operations)
+
+
+async def _prune(api: Api, rollout: ControllerRollout, kept: set[str | None]) -> None:
+    """Drop old overlays; the one before is kept, since its pods may restart while they leave."""
+    overlays = await api.list_all(
+        CONFIG_MAPS, rollout.metadata.namespace, selector(rollout, OVERLAY)
+    )
+    for overlay in overlays:
+        if name_of(overlay) not in kept and is_owned(overlay, rollout):
+            await api.delete(CONFIG_MAPS, overlay)

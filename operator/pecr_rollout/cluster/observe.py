@@ -1,0 +1,78 @@
+"""One look at all that a rollout touches. It reads and never writes."""
+
+from pecr_rollout.api.rollout import FINALIZER, ControllerRollout
+from pecr_rollout.api.spec import Spec
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.clone import clone_view, overlay_name
+from pecr_rollout.cluster.errors import ForbiddenError
+from pecr_rollout.cluster.locks import read_locks
+from pecr_rollout.cluster.names import clone_name
+from pecr_rollout.cluster.objects import Objects, read_objects
+from pecr_rollout.cluster.snapshot import read_snapshot
+from pecr_rollout.cluster.together import together
+from pecr_rollout.lifecycle.observation import Clone, Cluster, Lock, Observation, Snapshot
+from pecr_rollout.lifecycle.situation import Situation, run_spec
+
+
+async def observe(api: Api, rollout: ControllerRollout) -> Cluster:
+    """Observe the cluster for one rollout.
+
+    Raises:
+        ClusterError: the API server did not answer as it should; nothing is known.
+    """
+    finalizer = FINALIZER in rollout.metadata.finalizers
+    try:
+        snapshot = await _first_snapshot(api, rollout)
+        spec = run_spec(rollout, snapshot)
+        async with together() as group:
+            objects = group.create_task(read_objects(api, rollout, spec))
+            locks = group.create_task(read_locks(api, rollout, subjects(rollout, snapshot)))
+            kept = None if snapshot else group.create_task(read_snapshot(api, rollout))
+    except ForbiddenError as error:
+        return Cluster(None, None, (), finalizer=finalizer, unreadable=str(error))
+    snapshot = kept.result() if kept else snapshot
+    return _cluster(rollout, spec, objects.result(), locks.result(), snapshot)
+
+
+async def _first_snapshot(api: Api, rollout: ControllerRollout) -> Snapshot | None:
+    """Read the snapshot at once where the spec is no longer the run's: it says what is written."""
+    if rollout.status.identity in ("", rollout.spec.identity()):
+        return None
+    return await read_snapshot(api, rollout)
+
+
+def subjects(rollout: ControllerRollout, snapshot: Snapshot | None) -> tuple[str, ...]:
+    """Name what the rollout's run writes and therefore locks."""
+    cluster = Cluster(None, None, (), snapshot=snapshot)
+    return Situation(Observation(rollout, cluster, now=0.0)).subjects
+
+
+def _cluster(
+    rollout: ControllerRollout,
+    spec: Spec,
+    objects: Objects,
+    locks: tuple[Lock, ...],
+    snapshot: Snapshot | None,
+) -> Cluster:
+    target, existing = spec.target, spec.canary.existing
+    return Cluster(
+        target=objects.workload(target.deployment),
+        environment=objects.environment(target.config_map, target.deployment),
+        locks=locks,
+        clone=_clone(rollout, spec, objects),
+        existing=objects.workload(existing.deployment) if existing else None,
+        existing_environment=objects.environment(existing.config_map, existing.deployment)
+        if existing
+        else None,
+        snapshot=snapshot,
+        finalizer=FINALIZER in rollout.metadata.finalizers,
+    )
+
+
+def _clone(rollout: ControllerRollout, spec: Spec, objects: Objects) -> Clone | None:
+    clone = objects.deployments.get(clone_name(spec.target.deployment))
+    if clone is None:
+        return None
+    name = overlay_name(rollout, clone)
+    overlay = objects.config_maps.get(name) if name else None
+    return clone_view(rollout, clone, overlay, objects.replica_sets, objects.pods)
