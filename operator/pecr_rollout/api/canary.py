@@ -1,5 +1,6 @@
 """The cohort that meets the change first, and its steps."""
 
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -61,7 +62,7 @@ class Canary(Model):
     )
 
     mode: CanaryMode = CanaryMode.MANAGED
-    """Managed (default): a clone run by the operator. Existing: a Deployment of yours. Fleet: all."""
+    """Managed (default): a clone that the operator runs. Existing: your Deployment. Fleet: all."""
     existing: Existing | None = None
     """The canary's Deployment and ConfigMap, with mode Existing."""
     steps: Annotated[list[Step], Field(min_length=1, max_length=20)]
@@ -81,6 +82,6 @@ class Canary(Model):
         if len({type(cohort) for cohort in cohorts}) > 1:
             raise ValueError("use one unit in all steps: pods (2) or shares (10%)")
         sizes = [int(str(cohort).rstrip("%")) for cohort in cohorts]
-        if any(a >= b for a, b in zip(sizes, sizes[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(sizes)):
             raise ValueError("let every step be larger than the one before")
         return self

@@ -49,7 +49,8 @@ class FlagDelta(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.operatorConcurrencyPolicies) || self.operatorConcurrencyPolicies.all(k, k in "
+                "!has(self.operatorConcurrencyPolicies)"
+                " || self.operatorConcurrencyPolicies.all(k, k in "
                 + json.dumps(list(flags.OPERATORS)).replace('"', "'")
                 + ")",
                 "name an operator of PECR: " + ", ".join(flags.OPERATORS),
@@ -67,7 +68,7 @@ class FlagDelta(Model):
     operator_concurrency_policies: (
         Annotated[dict[OperatorName, ConcurrencyPolicy], Field(max_length=9)] | None
     ) = None
-    """Concurrency policy by operator name; acts in `rlm` only. An empty map removes all policies."""
+    """Concurrency policy by operator name; acts in `rlm` only. An empty map removes them all."""
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

@@ -15,7 +15,8 @@ class Subjects(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "(has(self.users) && size(self.users) > 0) || (has(self.groups) && size(self.groups) > 0)",
+                "(has(self.users) && size(self.users) > 0)"
+                " || (has(self.groups) && size(self.groups) > 0)",
                 "name at least one user or group; nobody else could acknowledge an incident",
             )
         )

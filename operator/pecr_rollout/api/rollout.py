@@ -40,7 +40,7 @@ class Metadata(Model):
 
 
 class ControllerRollout(Model):
-    """A rollout of the PECR controller's flags: to a canary first, judged, and taken back on a breach."""
+    """A rollout of the PECR controller's flags: canary first, judged, taken back on a breach."""
 
     api_version: str = API_VERSION
     kind: str = KIND

@@ -72,7 +72,8 @@ class Slo(Model):
                 " INSUFFICIENT_PERMISSION or SOURCE_UNAVAILABLE",
             ),
             rule(
-                "!has(self.stopReasons) || self.stopReasons.all(k, k.matches('^[a-z0-9_*]{1,63}$'))",
+                "!has(self.stopReasons)"
+                " || self.stopReasons.all(k, k.matches('^[a-z0-9_*]{1,63}$'))",
                 "write stop reasons in lower case, with * for any text, for example bridge_*",
             ),
         )

@@ -115,7 +115,7 @@ class SignalStatus(StatusModel):
     baseline: RateStatus = RateStatus()
     """The baseline's."""
     limit: float = 0.0
-    """For a relative signal the increase, for an absolute one the share that may not be exceeded."""
+    """What may not be exceeded: for a relative signal an increase, for an absolute one a share."""
     since: Time | None = None
     """Since when the limit is exceeded without a break."""
     evidence: float | None = None

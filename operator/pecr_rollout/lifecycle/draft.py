@@ -1,20 +1,45 @@
 """A plan, and how a row of the table makes one: the next status, what to do first, what to tell."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from pecr_rollout.api.status import (
     HISTORY_LENGTH,
+    FallbackStatus,
+    Handled,
     HistoryEntry,
+    IncidentStatus,
     Phase,
+    SignalStatus,
     Stage,
     Status,
+    StepStatus,
+    Window,
     instant,
 )
 from pecr_rollout.lifecycle.actions import Action
 from pecr_rollout.lifecycle.situation import Situation
 
 MESSAGE_LENGTH = 1024
+
+
+class StatusFields(TypedDict, total=False):
+    """The fields of the status that a row may change, beside phase, stage and message."""
+
+    observed_generation: int
+    run: int
+    identity: str
+    environment: dict[str, str]
+    step: StepStatus | None
+    cohort: str
+    window: Window | None
+    signals: list[SignalStatus]
+    slo: str
+    promoted: bool
+    promoted_by: str | None
+    fallback: FallbackStatus | None
+    incident: IncidentStatus | None
+    handled: Handled
 
 
 @dataclass(frozen=True)
@@ -72,11 +97,11 @@ def stay(
     due: float | None = None,
     stalled: tuple[str, str] | None = None,
     drift: str = "",
-    **changes: object,
+    changes: StatusFields | None = None,
 ) -> Plan:
     """Plan to remain in phase and stage, saying why."""
-    changes.setdefault("observed_generation", s.rollout.metadata.generation)
-    status = s.status.model_copy(update={"message": shortened(message), **changes})
+    fields = {"observed_generation": s.rollout.metadata.generation, **(changes or {})}
+    status = s.status.model_copy(update={**fields, "message": shortened(message)})
     return Plan(row, status, actions, notes, due, stalled, drift)
 
 
@@ -93,7 +118,7 @@ def move(
     owner: bool = False,
     by: str | None = None,
     due: float | None = None,
-    **changes: object,
+    changes: StatusFields | None = None,
 ) -> Plan:
     """Plan to enter a stage, and with `phase` a phase; a phase's change is history and an Event.
 
@@ -117,22 +142,26 @@ def move(
         "stage_since": now,
         "message": shortened(message),
         "observed_generation": s.rollout.metadata.generation,
-        **changes,
+        **(changes or {}),
     }
-    run = fields.get("run", s.status.run)
     if phase is not None:
         fields["phase"] = phase
+        run = (changes or {}).get("run", s.status.run)
         entry = HistoryEntry(at=now, run=run, phase=phase, message=shortened(message), by=by)
         fields["history"] = [*s.status.history, entry][-HISTORY_LENGTH:]
     status = s.status.model_copy(update=fields)
-    notes = (_note(s, status, event, message, warning, owner),) if event else ()
+    note = Note(
+        _key(s, status, event or row),
+        "Warning" if warning else "Normal",
+        event or row,
+        status.message,
+        owner,
+    )
+    notes = (note,) if event else ()
     return Plan(row, status, actions, notes, s.now if due is None else due)
 
 
-def _note(
-    s: Situation, status: Status, event: str, message: str, warning: bool, owner: bool
-) -> Note:
+def _key(s: Situation, status: Status, event: str) -> str:
     step = status.step.index if status.step else 0
     number = status.incident.number if status.incident else 0
-    key = f"{s.rollout.run_id(status.run)}/{event}/{status.phase}/{step}/{number}"
-    return Note(key, "Warning" if warning else "Normal", event, shortened(message), owner)
+    return f"{s.rollout.run_id(status.run)}/{event}/{status.phase}/{step}/{number}"

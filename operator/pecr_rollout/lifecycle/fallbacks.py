@@ -73,10 +73,14 @@ def _take(s: Situation, steps: tuple[FallbackStep, ...]) -> Plan:
         event="FallbackStep",
         warning=True,
         owner=True,
-        environment={**s.status.environment, **updates},
-        fallback=before.model_copy(update={"taken": [*before.taken, *names], "put_back": False}),
-        incident=opened,
-        window=None,
+        changes={
+            "environment": {**s.status.environment, **updates},
+            "fallback": before.model_copy(
+                update={"taken": [*before.taken, *names], "put_back": False}
+            ),
+            "incident": opened,
+            "window": None,
+        },
     )
 
 
@@ -98,14 +102,25 @@ def _exhausted(s: Situation) -> Plan:
         event="Escalated",
         warning=True,
         owner=True,
-        fallback=before.model_copy(update={"exhausted": True, "withdrawn": withdrawing}),
-        incident=opened,
-        window=None,
+        changes={
+            "fallback": before.model_copy(update={"exhausted": True, "withdrawn": withdrawing}),
+            "incident": opened,
+            "window": None,
+        },
     )
 
 
-def answer_crash(s: Situation, cause: str) -> Plan:
+def crash_text(s: Situation) -> str:
+    """Say why pods with the delta do not run."""
+    if s.trouble:
+        return f"pods with the change do not run ({s.trouble})."
+    names = ", ".join(f"{w.name}: {w.ready} of {w.replicas} ready" for w in s.judged_workloads)
+    return f"pods with the change were not ready within {s.spec.canary.ready_within} ({names})."
+
+
+def answer_crash(s: Situation) -> Plan:
     """Put back what was there before, at once: pods that do not run give no evidence."""
+    cause = crash_text(s)
     opened = incident(s, cause)
     return move(
         s,
@@ -117,8 +132,5 @@ def answer_crash(s: Situation, cause: str) -> Plan:
         event="Withdrawn",
         warning=True,
         owner=True,
-        fallback=withdraw(s),
-        incident=opened,
-        window=None,
-        signals=[],
+        changes={"fallback": withdraw(s), "incident": opened, "window": None, "signals": []},
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pecr_rollout.api.enums import Strategy
 from pecr_rollout.api.rollout import ABORT, ACKNOWLEDGE, ACKNOWLEDGED_BY, PROMOTE
 from pecr_rollout.api.status import Phase
-from pecr_rollout.lifecycle.draft import Note
+from pecr_rollout.lifecycle.draft import Note, StatusFields
 from pecr_rollout.lifecycle.situation import Situation
 
 
@@ -63,7 +63,7 @@ def wants(s: Situation, intent: Intent) -> str | None:
     return value if value is not None and value == fitting(s, intent) else None
 
 
-def handled(s: Situation, intent: Intent, value: str) -> dict[str, object]:
+def handled(s: Situation, intent: Intent, value: str) -> StatusFields:
     """Give the status field that remembers a value as handled."""
     return {"handled": s.status.handled.model_copy(update={intent.field: value})}
 

@@ -1,9 +1,9 @@
-"""What interrupts a run: deletion, a target that is gone, no room, drift. Nothing here blames it."""
+"""What interrupts a run: deletion, a target that is gone, no room, drift. None blames the run."""
 
 from pecr_rollout.api.enums import CanaryMode, OnDelete
 from pecr_rollout.api.status import Phase, Stage
 from pecr_rollout.lifecycle.actions import Action, ReleaseLocks, RemoveFinalizer
-from pecr_rollout.lifecycle.draft import Plan, move, stay
+from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
 from pecr_rollout.lifecycle.observation import Environment, Flags, Workload
 from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
 from pecr_rollout.lifecycle.stages import LOOK_AGAIN, PREFLIGHT_EVERY
@@ -69,14 +69,6 @@ def stall(s: Situation) -> Plan:
     return stay(s, "gone", text, due=again, stalled=("TargetGone", text))
 
 
-def crash_text(s: Situation) -> str:
-    """Say why pods with the delta do not run."""
-    if s.trouble:
-        return f"pods with the change do not run ({s.trouble})."
-    names = ", ".join(f"{w.name}: {w.ready} of {w.replicas} ready" for w in s.judged_workloads)
-    return f"pods with the change were not ready within {s.spec.canary.ready_within} ({names})."
-
-
 def give_room(s: Situation) -> Plan:
     """Take the first cohort away again where the cluster has no room for it."""
     why = "; ".join(w.scheduling for w in s.judged_workloads if w.scheduling)
@@ -89,12 +81,12 @@ def give_room(s: Situation) -> Plan:
         stage=Stage.RESTORING,
         event="Unschedulable",
         warning=True,
-        window=None,
+        changes={"window": None},
     )
 
 
 def answer_drift(s: Situation) -> Plan:
-    """Show that somebody changed a flag; put a fallback's key back once, then leave it to people."""
+    """Show that somebody changed a flag; put a fallback's key back once, then leave it."""
     found = drift(s)
     fallback = s.status.fallback
     if s.phase is Phase.FALLBACK and fallback is not None and not fallback.put_back:
@@ -108,23 +100,28 @@ def answer_drift(s: Situation) -> Plan:
             event="DriftPutBack",
             warning=True,
             owner=True,
-            fallback=fallback.model_copy(update={"put_back": True}),
-            window=None,
+            changes={"fallback": fallback.model_copy(update={"put_back": True}), "window": None},
         )
     owner = s.rollout.spec.rollback_owner
     text = (
-        f"Somebody else changed what this run wrote, and it is not fought over: {found}. No progress"
-        f" until it is as it was; the owner is {owner.name} ({owner.contact})."
+        f"Somebody else changed what this run wrote, and it is not fought over: {found}. No"
+        f" progress until it is as it was; the owner is {owner.name} ({owner.contact})."
     )
     if s.status.incident is not None:
         text += f" Incident {s.status.incident.id}: {s.status.incident.command}"
     stalled = ("Drifted", text) if s.phase is Phase.FALLBACK else None
     return stay(
-        s, "drift", text, due=s.now + LOOK_AGAIN, drift=found, stalled=stalled, **_restart(s)
+        s,
+        "drift",
+        text,
+        due=s.now + LOOK_AGAIN,
+        drift=found,
+        stalled=stalled,
+        changes={**_restart(s)},
     )
 
 
-def _restart(s: Situation) -> dict[str, object]:
+def _restart(s: Situation) -> StatusFields:
     """Let evidence begin anew once the drift is gone: settings were mixed meanwhile."""
     if s.stage is not Stage.JUDGING or s.status.window is None:
         return {}

@@ -1,6 +1,7 @@
 """How a run proceeds and ends: start, next step, promotion, completion, abort, fresh runs."""
 
 from dataclasses import replace
+from typing import Final
 
 from pecr_rollout.api.canary import Step
 from pecr_rollout.api.enums import CanaryMode, Guard, OnInconclusive, Strategy
@@ -8,12 +9,12 @@ from pecr_rollout.api.status import FallbackStatus, Phase, Stage, StepStatus, in
 from pecr_rollout.contract.flags import FLAGS
 from pecr_rollout.lifecycle.actions import Action, MarkIncident, TakeSnapshot
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
-from pecr_rollout.lifecycle.draft import Plan, move, stay
+from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
 from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, asked, handled, person
 from pecr_rollout.lifecycle.observation import Environment, Flags, Snapshot, Workload
 from pecr_rollout.lifecycle.situation import Situation
 
-FRESH: dict[str, object] = {
+FRESH: Final[StatusFields] = {
     "window": None,
     "signals": [],
     "slo": "",
@@ -22,7 +23,7 @@ FRESH: dict[str, object] = {
 }
 """What a fresh run forgets: no evidence is carried over."""
 
-UNWRITTEN: dict[str, object] = {"environment": {}, "step": None, "cohort": "", "promoted": False}
+UNWRITTEN: Final[StatusFields] = {"environment": {}, "step": None, "cohort": "", "promoted": False}
 """What is recorded where nothing of the cluster is changed."""
 
 
@@ -95,12 +96,14 @@ def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
         stage=Stage.WRITING,
         actions=actions,
         event="CanaryStarted",
-        identity=identity,
-        environment=s.rollout.spec.flag_delta.environment(),
-        step=step,
-        cohort=cohort_text(step),
-        promoted=False,
-        **FRESH,
+        changes={
+            "identity": identity,
+            "environment": s.rollout.spec.flag_delta.environment(),
+            "step": step,
+            "cohort": cohort_text(step),
+            "promoted": False,
+            **FRESH,
+        },
     )
 
 
@@ -116,10 +119,7 @@ def next_step(s: Situation) -> Plan:
         phase=Phase.CANARY,
         stage=Stage.WRITING,
         event="StepStarted",
-        step=step,
-        cohort=cohort_text(step),
-        window=None,
-        signals=[],
+        changes={"step": step, "cohort": cohort_text(step), "window": None, "signals": []},
     )
 
 
@@ -133,7 +133,7 @@ def resized(s: Situation) -> bool:
 
 def follow(s: Situation) -> Plan:
     """Begin the step's evidence anew, since what it depends on was changed by others."""
-    changes: dict[str, object] = {}
+    changes: StatusFields = {}
     if s.phase is Phase.CANARY and s.status.step is not None:
         step = step_status(s, s.status.step.index)
         changes = {"step": step, "cohort": cohort_text(step)}
@@ -144,9 +144,7 @@ def follow(s: Situation) -> Plan:
         " or the cohort: the cohort follows, and hold and evidence start again.",
         stage=Stage.WRITING,
         event="Followed",
-        window=None,
-        signals=[],
-        **changes,
+        changes={"window": None, "signals": [], **changes},
     )
 
 
@@ -178,11 +176,13 @@ def _promote(s: Situation, word: str | None) -> Plan:
         event="Promoting",
         owner=True,
         by=by,
-        promoted=True,
-        promoted_by=by,
-        window=None,
-        signals=[],
-        **(handled(s, PROMOTION, word) if word else {}),
+        changes={
+            "promoted": True,
+            "promoted_by": by,
+            "window": None,
+            "signals": [],
+            "handled": handled(s, PROMOTION, word)["handled"] if word else s.status.handled,
+        },
     )
 
 
@@ -203,7 +203,7 @@ def complete(s: Situation) -> Plan:
         stage=Stage.RESTORING if withdrawn else Stage.CLOSING,
         event="Completed",
         owner=True,
-        window=None,
+        changes={"window": None},
     )
 
 
@@ -223,7 +223,7 @@ def unguard(s: Situation) -> Plan:
         "guard over",
         f"Run {s.status.run} is complete: the delta is on the whole fleet.",
         stage=Stage.CLOSING,
-        window=None,
+        changes={"window": None},
     )
 
 
@@ -245,8 +245,7 @@ def abort(s: Situation) -> Plan:
         warning=True,
         owner=True,
         by=f"pecr.dev/abort={value}",
-        window=None,
-        **handled(s, ABORTION, value),
+        changes={"window": None, **handled(s, ABORTION, value)},
     )
 
 
@@ -261,13 +260,13 @@ def inconclusive(s: Situation) -> Plan:
     return move(
         s,
         "inconclusive",
-        f"{text} The run is aborted (onInconclusive: Abort), and what was there before is put back.",
+        f"{text} The run is aborted (onInconclusive: Abort): what was there before is put back.",
         phase=Phase.ABORTED,
         stage=Stage.RESTORING,
         event="Inconclusive",
         warning=True,
         owner=True,
-        window=None,
+        changes={"window": None},
     )
 
 
@@ -290,8 +289,7 @@ def fresh_run(s: Situation) -> Plan:
         phase=Phase.CANARY,
         stage=Stage.RESTORING,
         event="SpecChanged",
-        run=s.status.run + 1,
-        **FRESH,
+        changes={"run": s.status.run + 1, **FRESH},
     )
 
 
@@ -303,10 +301,12 @@ def new_run(s: Situation) -> Plan:
         f"The spec asks for another run: run {s.status.run + 1} is being prepared.",
         phase=Phase.PENDING,
         stage=Stage.PREPARING,
-        run=s.status.run + 1,
-        identity=s.rollout.spec.identity(),
-        **UNWRITTEN,
-        **FRESH,
+        changes={
+            "run": s.status.run + 1,
+            "identity": s.rollout.spec.identity(),
+            **UNWRITTEN,
+            **FRESH,
+        },
     )
 
 
@@ -318,7 +318,7 @@ def acknowledge(s: Situation) -> Plan:
     restored = s.phase is Phase.ABORTED
     # what the fleet was given must be taken back before the fresh run forgets that it was given
     promoted = s.status.promoted or (fallback is not None and fallback.scope == "Fleet")
-    changes: dict[str, object] = UNWRITTEN if restored else {"promoted": promoted}
+    changes: StatusFields = UNWRITTEN if restored else {"promoted": promoted}
     return move(
         s,
         "acknowledge",
@@ -330,16 +330,19 @@ def acknowledge(s: Situation) -> Plan:
         event="Acknowledged",
         owner=True,
         by=person(s),
-        run=s.status.run + 1,
-        incident=None,
-        **changes,
-        **handled(s, ACK, value),
-        **FRESH,
+        changes={
+            "run": s.status.run + 1,
+            "incident": None,
+            **changes,
+            **handled(s, ACK, value),
+            **FRESH,
+        },
     )
 
 
-def acknowledge_orphan(s: Situation, value: str) -> Plan:
+def acknowledge_orphan(s: Situation) -> Plan:
     """Close an incident that a deleted rollout left on the locks."""
+    value = asked(s, ACK) or ""
     subjects = tuple(lock.subject for lock in s.foreign_locks if lock.incident == value)
     return move(
         s,
@@ -351,7 +354,7 @@ def acknowledge_orphan(s: Situation, value: str) -> Plan:
         actions=(MarkIncident(subjects, None),),
         event="Acknowledged",
         by=person(s),
-        **handled(s, ACK, value),
+        changes={**handled(s, ACK, value)},
     )
 
 

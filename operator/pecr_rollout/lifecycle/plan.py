@@ -21,7 +21,7 @@ def plan(observation: Observation) -> Plan:
     """Decide what to do next.
 
     A plan either records an intent (a new phase or stage, without actions), or carries out the
-    recorded one and then records that it is done. So a crash between any two writes changes nothing.
+    recorded one and then records that it is done: a crash between any two writes changes nothing.
 
     Args:
         observation: everything that matters, as it is now.

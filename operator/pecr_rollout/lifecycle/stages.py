@@ -15,7 +15,7 @@ from pecr_rollout.lifecycle.actions import (
     RemoveClone,
     RemoveFinalizer,
 )
-from pecr_rollout.lifecycle.draft import Plan, move, stay
+from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
 from pecr_rollout.lifecycle.moves import FRESH, UNWRITTEN, guarded, start
 from pecr_rollout.lifecycle.observation import Progress, Workload
 from pecr_rollout.lifecycle.situation import Situation
@@ -66,13 +66,28 @@ def _pending(
     due: float | None = None,
     stalled: tuple[str, str] | None = None,
 ) -> Plan:
-    changes: dict[str, object] = {
+    changes: StatusFields = {
         "run": max(1, s.status.run),
         "identity": s.rollout.spec.identity(),
     }
     if s.phase is Phase.PENDING:
-        return stay(s, row, message, due=due, stalled=stalled, **changes)
-    plan = move(s, row, message, phase=Phase.PENDING, stage=Stage.PREPARING, due=due, **changes)
+        return stay(
+            s,
+            row,
+            message,
+            due=due,
+            stalled=stalled,
+            changes={**changes},
+        )
+    plan = move(
+        s,
+        row,
+        message,
+        phase=Phase.PENDING,
+        stage=Stage.PREPARING,
+        due=due,
+        changes={**changes},
+    )
     return Plan(plan.row, plan.status, due=due, stalled=stalled)
 
 
@@ -82,8 +97,8 @@ def _wait_for_lock(s: Situation) -> Plan:
     if lock.orphaned and lock.incident:
         command = s.rollout.command("pecr.dev/acknowledge", lock.incident)
         text = (
-            f"Incident {lock.incident} of a rollout that was deleted"
-            f" ({lock.holder_name or 'unknown'}) is open on {lock.subject}. Once understood: {command}"
+            f"Incident {lock.incident} of the deleted rollout {lock.holder_name or 'unknown'} is"
+            f" open on {lock.subject}. Once understood: {command}"
         )
         return _pending(s, "incident on lock", text, due=again)
     with_incident = f", with incident {lock.incident} open" if lock.incident else ""
@@ -118,7 +133,7 @@ def await_roll_out(s: Situation) -> Plan:
         "rolled out",
         judging_text(s),
         stage=Stage.JUDGING,
-        window=Window(since=begins, context=s.context),
+        changes={"window": Window(since=begins, context=s.context)},
         due=begins + interval,
     )
 
@@ -199,9 +214,7 @@ def _prepare_again(s: Situation) -> Plan:
         "restored",
         "What was there before is back; the next run is being prepared.",
         stage=Stage.PREPARING,
-        identity=s.rollout.spec.identity(),
-        **UNWRITTEN,
-        **FRESH,
+        changes={"identity": s.rollout.spec.identity(), **UNWRITTEN, **FRESH},
     )
 
 
@@ -214,8 +227,7 @@ def _rest_withdrawn(s: Situation) -> Plan:
         f"The change is withdrawn: {incident.cause if incident else ''}"[:700] + ask,
         stage=Stage.IDLE,
         actions=(RemoveFinalizer(),) if s.cluster.finalizer else (),
-        step=None,
-        cohort="",
+        changes={"step": None, "cohort": ""},
     )
 
 
@@ -223,8 +235,10 @@ def _restored_text(s: Situation) -> str:
     incident = s.status.incident
     if s.phase is Phase.COMPLETED:
         return f"Run {s.status.run} is complete; what was there before is back (strategy None)."
-    ask = f" No run starts until incident {incident.id} is acknowledged: {incident.command}"
-    return "Aborted; what was there before is back." + (ask if incident else "")
+    text = "Aborted; what was there before is back."
+    if incident is None:
+        return text
+    return f"{text} No run starts until incident {incident.id} is acknowledged: {incident.command}"
 
 
 def close(s: Situation) -> Plan:
@@ -245,9 +259,7 @@ def close(s: Situation) -> Plan:
         s.status.message,
         stage=Stage.IDLE,
         actions=tuple(removals),
-        step=None,
-        cohort="",
-        window=None,
+        changes={"step": None, "cohort": "", "window": None},
     )
 
 
@@ -260,6 +272,5 @@ def _keep_guarding(s: Situation, removals: list[Action]) -> Plan:
         judging_text(s),
         stage=Stage.ROLLING_OUT,
         actions=tuple(removals),
-        step=None,
-        cohort="",
+        changes={"step": None, "cohort": ""},
     )

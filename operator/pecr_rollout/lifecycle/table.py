@@ -201,7 +201,7 @@ TABLE: Final = (
         RUNNING,
         IN_FORCE,
         crashed,
-        lambda s: fallbacks.answer_crash(s, interruptions.crash_text(s)),
+        fallbacks.answer_crash,
     ),
     Row("abort", RUNNING | {Phase.FALLBACK}, ANY_STAGE, aborted, moves.abort),
     Row("breach", GUARDED, JUDGED, breached, fallbacks.answer_breach),
