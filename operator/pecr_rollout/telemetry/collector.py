@@ -117,7 +117,8 @@ class Collector:
         jobs = []
         for entry in due:
             since = max(entry.since - span, 0.0)
-            scope = Scope(entry.asked, subject(entry), None, entry.interval, since)
+            asked = tuple(one.alone for one in entry.asked)
+            scope = Scope(asked, subject(entry), None, entry.interval, since)
             track = tracks[entry.key] = Track(scope, self._phase)
             last = track.grid.first(entry.since)
             if last >= track.next_tick:

@@ -54,13 +54,20 @@ def key(family: Family, label: str = "") -> Key:
     return f"{family.value}:{label}"
 
 
+@lru_cache(maxsize=4096)
+def parts(counter: Key) -> tuple[str, str]:
+    """Give a counter's family and label."""
+    family, _, label = counter.partition(":")
+    return family, label
+
+
 @lru_cache(maxsize=64)
-def bound_key(bound: float) -> Key:
-    """Name the counter of requests up to a bound, in seconds."""
-    return key(Family.LATENCY, repr(float(bound)))
+def bound_label(bound: float) -> str:
+    """Give the label of the counter of requests up to a bound, in seconds."""
+    return repr(float(bound))
 
 
-ALL_REQUESTS: Final = bound_key(inf)
+ALL_REQUESTS: Final = bound_label(inf)
 
 
 class Pod(NamedTuple):
@@ -83,7 +90,7 @@ class Reading:
 
     seen: float | None = None
     values: dict[Key, float] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
+    broken: frozenset[str] = frozenset()
 
     def put(self, counter: Key, value: float) -> None:
         """Take one value; of two of the same counter the larger is the newer one."""
@@ -94,7 +101,7 @@ class Reading:
             known = self.values.get(counter)
             self.values[counter] = value if known is None else max(known, value)
         else:
-            self.broken.add(counter.partition(":")[0])
+            self.broken |= {parts(counter)[0]}
 
 
 Frame = dict[Pod, Reading]
@@ -134,7 +141,7 @@ def _key(family: Family, label: str) -> Key | None:
     if family is not Family.LATENCY:
         return key(family, label)
     try:
-        return bound_key(float(label))  # Prometheus 3 writes 1.0 where 2 wrote 1
+        return key(family, bound_label(float(label)))  # Prometheus 3 writes 1.0 where 2 wrote 1
     except ValueError:
         return None
 
@@ -159,7 +166,8 @@ class Needed(NamedTuple):
     def wanted(self) -> "Wanted":
         """Give the keys that are needed."""
         plain = tuple(key(family) for family in self.families if family is not Family.LATENCY)
-        return Wanted(plain, frozenset(bound_key(bound) for bound in self.bounds))
+        bounds = (key(Family.LATENCY, bound_label(bound)) for bound in self.bounds)
+        return Wanted(plain, frozenset(bounds))
 
 
 class Wanted(NamedTuple):
@@ -174,13 +182,13 @@ class Wanted(NamedTuple):
     bounds: frozenset[Key]
 
     def of(self, reading: Reading) -> Reading:
-        """Give a copy with the wanted counters only."""
+        """Give the wanted counters only."""
         values = {
             counter: value
             for counter, value in reading.values.items()
             if counter.startswith(self.prefixes) or counter in self.bounds
         }
-        return Reading(reading.seen, values, set(reading.broken))
+        return Reading(reading.seen, values, reading.broken)
 
 
 def together(needs: Iterable[Needed]) -> Needed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pecr_rollout.judge.evidence import Reason
-from pecr_rollout.telemetry.counters import Family, Key, Pod, Reading
+from pecr_rollout.telemetry.counters import Family, Key, Pod, Reading, parts
 
 FORGET_AFTER: Final = 120
 """Ticks after which a pod that vanished is forgotten."""
@@ -20,24 +20,32 @@ class Growth:
     """What a cohort's counters grew by since the tick before.
 
     Attributes:
-        counts: by counter, over all its pods.
+        counts: by family and label, over all its pods.
         pods: pods with a fresh sample.
         counted: those of them whose growth is known.
         stale: whether there are pods whose newest sample is too old.
         broken: families in which some value was no number.
     """
 
-    counts: dict[Key, float] = field(default_factory=dict)
+    counts: dict[str, dict[str, float]] = field(default_factory=dict)
     pods: int = 0
     counted: int = 0
     stale: bool = False
     broken: set[str] = field(default_factory=set)
 
+    def add(self, grown: Mapping[Key, float]) -> None:
+        """Add the growth of one pod."""
+        self.counted += 1
+        for counter, value in grown.items():
+            family, label = parts(counter)
+            counts = self.counts.setdefault(family, {})
+            counts[label] = counts.get(label, 0.0) + value
+
     def gap(self, families: frozenset[Family]) -> Reason | None:
         """Say why nothing can be counted from these families; None where it can."""
         if self.pods == 0:
             return Reason.STALE if self.stale else Reason.NO_SERIES
-        if not self.broken.isdisjoint(family.value for family in families):
+        if self.broken and not self.broken.isdisjoint(families):
             return Reason.NON_FINITE
         return None if self.counted else Reason.NO_SERIES
 
@@ -96,15 +104,13 @@ class Cohort:
         growth.broken |= reading.broken
         known = self._pods.get(pod)
         if known is not None:
-            _add(growth.counts, _grown(known.values, reading))
-            growth.counted += 1
+            growth.add(_grown(known.values, reading))
         elif born_since:
-            _add(growth.counts, reading.values)
-            growth.counted += 1
+            growth.add(reading.values)
+        kept = {}
         if known is not None and reading.broken:
-            kept = {k: v for k, v in known.values.items() if _family(k) in reading.broken}
-            reading.values |= kept
-        self._pods[pod] = _Known(reading.values)
+            kept = {k: v for k, v in known.values.items() if parts(k)[0] in reading.broken}
+        self._pods[pod] = _Known({**reading.values, **kept} if kept else reading.values)
 
     def _forget(self) -> None:
         gone = [pod for pod, known in self._pods.items() if known.missing > FORGET_AFTER]
@@ -116,15 +122,6 @@ def _grown(before: Mapping[Key, float], reading: Reading) -> Mapping[Key, float]
     """Give a pod's growth; a counter that fell or is gone tells that the process is a new one."""
     now = reading.values
     for counter, value in before.items():
-        if now.get(counter, -1.0) < value and _family(counter) not in reading.broken:
+        if now.get(counter, -1.0) < value and parts(counter)[0] not in reading.broken:
             return now
     return {counter: value - before.get(counter, 0.0) for counter, value in now.items()}
-
-
-def _add(counts: dict[Key, float], more: Mapping[Key, float]) -> None:
-    for counter, value in more.items():
-        counts[counter] = counts.get(counter, 0.0) + value
-
-
-def _family(counter: Key) -> str:
-    return counter.partition(":")[0]

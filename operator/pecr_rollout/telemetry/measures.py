@@ -1,24 +1,25 @@
 """What is counted for each question, from the growth of a cohort's counters."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from pecr_rollout.contract.signals import LATENCY_BOUNDS
 from pecr_rollout.judge.evidence import Counts
 from pecr_rollout.telemetry.counters import (
     ALL_REQUESTS,
     Family,
-    Key,
     Needed,
-    bound_key,
-    key,
+    bound_label,
 )
 
-Increments = Mapping[Key, float]
+Increments = Mapping[str, Mapping[str, float]]
+"""By how much counters grew, by family and label."""
+
+_NONE: Final[Mapping[str, float]] = {}
 
 
 class Measure(Protocol):
@@ -54,13 +55,14 @@ class SlowerThan:
 
     def count(self, grown: Increments) -> Counts | None:
         """Count: slower than the bound above is surely bad, between the two it is unsure."""
-        total = grown.get(ALL_REQUESTS, 0.0)
+        upto = grown.get(Family.LATENCY, _NONE)
+        total = upto.get(ALL_REQUESTS, 0.0)
         lower, upper = brackets(self.bound)
-        below = grown.get(bound_key(lower)) if lower > 0 else 0.0
-        upto = grown.get(bound_key(upper))
-        if below is None or upto is None:
-            return None if ALL_REQUESTS in grown else Counts(0.0, 0.0)
-        return Counts(max(total - upto, 0.0), total, max(upto - below, 0.0))
+        below = upto.get(bound_label(lower)) if lower > 0 else 0.0
+        above = upto.get(bound_label(upper))
+        if below is None or above is None:
+            return None if upto else Counts(0.0, 0.0)
+        return Counts(max(total - above, 0.0), total, max(above - below, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Violations:
 
     def count(self, grown: Increments) -> Counts:
         """Count."""
-        return Counts(grown.get(key(Family.VIOLATIONS), 0.0), _sum(grown, Family.TERMINAL))
+        return Counts(_sum(grown, Family.VIOLATIONS), _sum(grown, Family.TERMINAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class TerminalMode:
 
     def count(self, grown: Increments) -> Counts:
         """Count."""
-        bad = grown.get(key(Family.TERMINAL, self.mode), 0.0)
+        bad = grown.get(Family.TERMINAL, _NONE).get(self.mode, 0.0)
         return Counts(bad, _sum(grown, Family.TERMINAL))
 
 
@@ -95,7 +97,8 @@ class Errors:
 
     def count(self, grown: Increments) -> Counts:
         """Count."""
-        bad = _sum(grown, Family.REQUESTS, lambda status: status.startswith("5"))
+        by_status = grown.get(Family.REQUESTS, _NONE)
+        bad = sum(value for status, value in by_status.items() if status.startswith("5"))
         return Counts(bad, _sum(grown, Family.REQUESTS))
 
 
@@ -108,7 +111,8 @@ class StopReasons:
 
     def count(self, grown: Increments) -> Counts:
         """Count."""
-        bad = _sum(grown, Family.STOPS, lambda reason: _fits(self.glob, reason))
+        by_reason = grown.get(Family.STOPS, _NONE)
+        bad = sum(value for reason, value in by_reason.items() if _fits(self.glob, reason))
         return Counts(bad, _sum(grown, Family.TERMINAL))
 
 
@@ -123,17 +127,11 @@ def needed_by(measures: Iterable[Measure]) -> Needed:
     return Needed(frozenset(families), frozenset(bounds))
 
 
-def _sum(
-    grown: Increments, family: Family, wanted: Callable[[str], bool] = lambda _: True
-) -> float:
-    prefix = key(family)
-    return sum(
-        value
-        for counter, value in grown.items()
-        if counter.startswith(prefix) and wanted(counter[len(prefix) :])
-    )
+def _sum(grown: Increments, family: Family) -> float:
+    return sum(grown.get(family, _NONE).values())
 
 
+@lru_cache(maxsize=4096)
 def _fits(glob: str, reason: str) -> bool:
     """Tell whether a name fits; never slower than linear per star, whatever the name."""
     first, *rest = glob.lower().split("*")

@@ -1,7 +1,7 @@
 """Which ticks of which rollouts are read by one query."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,7 @@ from pecr_rollout.telemetry import promql
 from pecr_rollout.telemetry.counters import Frame, Pod, Reading, together
 from pecr_rollout.telemetry.frames import Frames
 from pecr_rollout.telemetry.server import PrometheusServer
-from pecr_rollout.telemetry.track import Track
+from pecr_rollout.telemetry.track import Readings, Track
 
 ROLLOUTS: Final = 500
 """Most rollouts in one query."""
@@ -68,26 +68,38 @@ class Batch:
         self.start = min(job.start for job in jobs)
         self.end = max(job.end for job in jobs)
         self.step = jobs[0].step
+        self._needed = together(job.track.scope.needed for job in jobs)
 
     def query(self, server: PrometheusServer) -> str:
         """Write the query."""
         scopes = [job.track.scope for job in self.jobs]
-        needed = together(scope.needed for scope in scopes)
         if self.jobs[0].alone:
-            return promql.raw_by_matchers(server, list(scopes[0].subjects.items()), needed)
+            return promql.raw_by_matchers(server, list(scopes[0].subjects.items()), self._needed)
         subjects = [subject for scope in scopes for subject in scope.subjects.values()]
-        return promql.raw(server, subjects, needed)
+        return promql.raw(server, subjects, self._needed)
 
     def take(self, frames: Frames, stale_after: float) -> None:
         """Give each rollout its pods, tick by tick."""
         routes = _Routes(self.jobs)
+        filters = [self._filter(job) for job in self.jobs]
         for at in range(self.start, self.end + 1, self.step):
             sorted_out = routes.sort(frames.get(at, {}))
             for place, job in enumerate(self.jobs):
                 if job.start <= at <= job.end:
+                    mine = filters[place]
                     job.track.take(
-                        sorted_out[place, "canary"], sorted_out[place, "baseline"], stale_after
+                        mine(sorted_out[place, "canary"]),
+                        mine(sorted_out[place, "baseline"]),
+                        stale_after,
                     )
+
+    def _filter(self, job: Job) -> Callable[[Readings], Readings]:
+        """Give what drops the counters that were read for other rollouts only."""
+        needed = job.track.scope.needed
+        if needed == self._needed:
+            return lambda readings: readings
+        wanted = needed.wanted()
+        return lambda readings: {pod: wanted.of(reading) for pod, reading in readings.items()}
 
 
 _Place = tuple[int, str]

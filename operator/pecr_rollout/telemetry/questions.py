@@ -1,7 +1,7 @@
 """From an envelope to the judge's questions, and to what has to be counted for each."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pecr_rollout.api.analysis import FixedRates
 from pecr_rollout.api.enums import BaselineSource
@@ -46,6 +46,11 @@ class Asked:
         """Tell whether there is no evidence without the rest of the fleet at the same time."""
         relative = self.question.kind is Kind.RELATIVE
         return relative and isinstance(self.question.reference, Concurrent)
+
+    @property
+    def alone(self) -> "Asked":
+        """Give the same without a baseline, to count one side by itself."""
+        return replace(self, question=replace(self.question, reference=Fixed(0.0)))
 
 
 def ask(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pecr_rollout.judge.evidence import Evaluation
 from pecr_rollout.telemetry.counters import Needed, Pod, Reading
-from pecr_rollout.telemetry.deltas import Cohort, Growth
+from pecr_rollout.telemetry.deltas import Cohort
 from pecr_rollout.telemetry.evaluate import evaluate
 from pecr_rollout.telemetry.grid import Grid
 from pecr_rollout.telemetry.measures import needed_by
@@ -54,7 +54,6 @@ class Track:
         "_canary",
         "_dropped",
         "_made",
-        "_wanted",
         "grid",
         "next_tick",
         "scope",
@@ -64,7 +63,6 @@ class Track:
         self.scope = scope
         self.grid = Grid(scope.interval, phase)
         self.next_tick = self._base = self.grid.first(scope.since)
-        self._wanted = scope.needed.wanted()
         self._canary = Cohort()
         self._baseline = Cohort()
         self._made: deque[tuple[Evaluation, ...]] = deque()
@@ -79,17 +77,17 @@ class Track:
         """Take the next tick.
 
         Args:
-            canary: the counters of the cohort's pods.
+            canary: the counters of the cohort's pods, the needed ones only.
             baseline: those of the rest of the fleet.
             stale_after: how many evaluations old a newest sample may be.
         """
         at = self.grid.tick(self.next_tick)
         oldest = at - stale_after * self.scope.interval
         continuous = self._canary.present or self._baseline.present
-        growth = self._grow(self._canary, canary, oldest, continuous)
+        growth = self._canary.grow(canary, oldest, continuous=continuous)
         fleet = None
         if self.scope.baseline is not None:
-            fleet = self._grow(self._baseline, baseline, oldest, continuous)
+            fleet = self._baseline.grow(baseline, oldest, continuous=continuous)
         if self.next_tick > self._base:
             asked = self.scope.asked
             self._made.append(tuple(evaluate(entry, at, growth, fleet) for entry in asked))
@@ -105,7 +103,3 @@ class Track:
             self._dropped = self._made.popleft()[0].at
         names = (entry.question.name for entry in self.scope.asked)
         return dict(zip(names, zip(*self._made, strict=True), strict=False))
-
-    def _grow(self, cohort: Cohort, readings: Readings, oldest: float, continuous: bool) -> Growth:
-        wanted = {pod: self._wanted.of(reading) for pod, reading in readings.items()}
-        return cohort.grow(wanted, oldest, continuous=continuous)
