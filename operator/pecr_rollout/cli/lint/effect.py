@@ -4,31 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pecr_rollout.api.enums import BaselineSource, CanaryMode
+from pecr_rollout.api.enums import CanaryMode
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
 from pecr_rollout.api.types import seconds
 from pecr_rollout.cli.lint.advice import Advice
 from pecr_rollout.cli.lint.documents import Field
 from pecr_rollout.cli.lint.finding import Severity
-from pecr_rollout.contract.signals import QUANTILES, Trigger
-from pecr_rollout.judge import (
-    Concurrent,
-    Counts,
-    Fixed,
-    Kind,
-    Question,
-    Recorded,
-    Reference,
-    Settings,
-    SharedIncident,
-    smallest_effect,
-)
+from pecr_rollout.contract.signals import Trigger
+from pecr_rollout.judge import Kind, Question, smallest_effect
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
+from pecr_rollout.telemetry.questions import ask, settings
 
 HISTORY_SECONDS: Final = 7200.0
 """How much of the past a recorded baseline covers."""
-STEPS: Final[Field] = ("spec", "canary", "steps")
+
+SLO_FIELDS: Final = {
+    Trigger.LATENCY_P95: ("latency", "p95"),
+    Trigger.LATENCY_P99: ("latency", "p99"),
+    Trigger.BUDGET_VIOLATION_RATE: ("budgetViolationRate",),
+    Trigger.TERMINAL_MODE: ("terminalModes",),
+    Trigger.ERROR_RATE: ("errorRate",),
+    Trigger.STOP_REASON: ("stopReasons",),
+}
 
 
 @dataclass(frozen=True)
@@ -52,90 +50,49 @@ def check_effect(rollout: ControllerRollout, traffic: Traffic) -> Iterator[Advic
     share = _share(spec, traffic.replicas)
     if share is None:
         message = "the canary's share of traffic is not known here: give --replicas"
+        if spec.canary.mode is CanaryMode.EXISTING:
+            message = "the share of traffic of a canary of yours is not known offline"
         yield Advice(("spec", "canary"), Severity.NOTE, "effect", message)
         return
-    questions = dict(_questions(spec, traffic))
-    settings = _settings(spec, len(questions))
+    questions = _questions(spec, traffic)
+    judging = settings(
+        spec, hold=seconds(spec.canary.steps[0].hold), signals=max(1, len(questions))
+    )
     canary = traffic.rps * share
-    for field, question in questions.items():
-        rest = traffic.rps - canary
-        effect = smallest_effect(question, settings, canary, rest, _usual(question, traffic))
+    for question in questions:
+        usual = _usual(question, traffic)
+        effect = smallest_effect(question, judging, canary, traffic.rps - canary, usual)
         severity = Severity.NOTE if effect.decides else Severity.WARNING
-        yield Advice(field, severity, "effect", effect.sentence)
+        yield Advice(slo_field(question.name), severity, "effect", effect.sentence)
+
+
+def slo_field(name: str) -> Field:
+    """Give the field that asks a question, by the question's name."""
+    trigger, _, label = name.partition(":")
+    field = ("spec", "slo", *SLO_FIELDS[Trigger(trigger)])
+    return (*field, label) if label else field
+
+
+def _questions(spec: Spec, traffic: Traffic) -> list[Question]:
+    requests = traffic.rps * HISTORY_SECONDS
+    names = [asked.question.name for asked in ask(spec, concurrent=True)]
+    recorded = dict.fromkeys(names, (traffic.base_rate * requests, requests))
+    concurrent = spec.canary.mode is not CanaryMode.FLEET
+    return [asked.question for asked in ask(spec, concurrent=concurrent, recorded=recorded)]
 
 
 def _share(spec: Spec, replicas: int | None) -> float | None:
     step = spec.canary.steps[0]
-    if spec.canary.mode is CanaryMode.FLEET:
-        return 1.0
-    if isinstance(step.cohort, str) and replicas is None:
-        part = int(step.cohort.rstrip("%")) / 100
-        return part / (1 + part)  # the clone stands beside the target
-    if spec.canary.mode is CanaryMode.MANAGED and replicas is not None:
-        return traffic_share(cohort_replicas(step, replicas), replicas)
-    return None
-
-
-def _settings(spec: Spec, signals: int) -> Settings:
-    return Settings(
-        signals=signals,
-        tick=seconds(spec.analysis.interval),
-        sustained_for=seconds(spec.slo.sustained_for),
-        hold=seconds(spec.canary.steps[0].hold),
-        min_requests=spec.slo.min_requests,
-        early_trip=spec.slo.early_trip,
-        shared_incident=SharedIncident(spec.slo.shared_incident.value),
-    )
-
-
-def _questions(spec: Spec, traffic: Traffic) -> Iterator[tuple[Field, Question]]:
-    slo: Field = ("spec", "slo")
-    limits = spec.slo
-    for quantile in QUANTILES if limits.latency else ():
-        if getattr(limits.latency, quantile) is not None:
-            question = Question(f"latency_{quantile}", Kind.ABSOLUTE, QUANTILES[quantile])
-            yield (*slo, "latency", quantile), question
-    relative: list[tuple[Field, str, float]] = []
-    if limits.budget_violation_rate:
-        limit = limits.budget_violation_rate.max_increase
-        relative.append((("budgetViolationRate",), Trigger.BUDGET_VIOLATION_RATE, limit))
-    if limits.error_rate:
-        relative.append((("errorRate",), Trigger.ERROR_RATE, limits.error_rate.max_increase))
-    for mode, increase in (limits.terminal_modes or {}).items():
-        name = f"{Trigger.TERMINAL_MODE}:{mode}"
-        relative.append((("terminalModes", mode), name, increase.max_increase))
-    for reason, increase in (limits.stop_reasons or {}).items():
-        name = f"{Trigger.STOP_REASON}:{reason}"
-        relative.append((("stopReasons", reason), name, increase.max_increase))
-    for field, name, limit in relative:
-        reference = _reference(spec, traffic, name)
-        yield (*slo, *field), Question(name, Kind.RELATIVE, limit, reference)
-
-
-def _reference(spec: Spec, traffic: Traffic, name: str) -> Reference:
-    source = spec.baseline_source()
-    if source is BaselineSource.FIXED:
-        return Fixed(_fixed_rate(spec, name))
-    if source is BaselineSource.RECORDED:
-        requests = traffic.rps * HISTORY_SECONDS
-        return Recorded(Counts(traffic.base_rate * requests, requests))
-    return Concurrent()
-
-
-def _fixed_rate(spec: Spec, name: str) -> float:
-    rates = spec.baseline.rates
-    if rates is None:
-        return 0.0
-    trigger, _, label = name.partition(":")
-    match trigger:
-        case Trigger.BUDGET_VIOLATION_RATE:
-            rate = rates.budget_violation_rate
-        case Trigger.ERROR_RATE:
-            rate = rates.error_rate
+    match spec.canary.mode:
+        case CanaryMode.FLEET:
+            return 1.0
+        case CanaryMode.MANAGED if replicas is not None:
+            return traffic_share(cohort_replicas(step, replicas), replicas)
+        case CanaryMode.MANAGED if isinstance(step.cohort, str):
+            part = int(step.cohort.rstrip("%"))
+            return part / (100 + part)  # the clone stands beside the target
         case _:
-            named = [*(rates.terminal_modes or {}).items(), *(rates.stop_reasons or {}).items()]
-            rate = next((value for key, value in named if key == label), None)
-    return rate or 0.0
+            return None
 
 
 def _usual(question: Question, traffic: Traffic) -> float:
