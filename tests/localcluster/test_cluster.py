@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from localcluster import LocalClusterError
-from localcluster.pytest_plugin import TargetNamespace
 from localcluster.prometheus_query import instant_query, wait_for_query
+from localcluster.pytest_plugin import TargetNamespace
 from pecrfleet import (
     SAFE_ENVIRONMENT,
     Effect,
@@ -197,7 +197,8 @@ def test_prometheus_finds_and_scrapes_every_pod(namespace):
         f"sum(increase(pecr_controller_terminal_modes_total{where}[5s]))"
     )
     wait_for_query(url, ratio, lambda samples: bool(samples) and 0.42 < samples[0][1] < 0.52)
-    rate = f'sum(rate(pecr_controller_http_requests_total{{namespace="{namespace.name}",route="/v1/run"}}[5s]))'
+    runs = f'{{namespace="{namespace.name}",route="/v1/run"}}'
+    rate = f"sum(rate(pecr_controller_http_requests_total{runs}[5s]))"
     wait_for_query(url, rate, lambda samples: bool(samples) and 85 < samples[0][1] < 95)
 
 
@@ -302,8 +303,8 @@ def test_unknown_pod_and_unknown_path(localcluster):
         localcluster.fleet.pod("a", "b")
     with pytest.raises(FleetError, match="there is no GET /nothing"):
         localcluster.fleet._json("GET", ("nothing",))
-    with pytest.raises(KubeError, match="404"):
-        localcluster.client().get("/api/v1/namespaces/absent")
+    with localcluster.client() as client, pytest.raises(KubeError, match="404"):
+        client.get("/api/v1/namespaces/absent")
 
 
 def test_namespace_helper_is_what_the_readme_says(namespace):

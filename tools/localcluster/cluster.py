@@ -37,6 +37,7 @@ _PORTS = (
     "prometheus",
     "fleet",
 )
+_STOP_SECONDS = 0.5
 _TEMPORARY = ("etcd", "prometheus", "certs", "credentials", "kubeconfigs", "cache")
 
 
@@ -120,9 +121,8 @@ class LocalCluster:
             for name in addons.names(self.options):
                 self._runner.launch(name, addons.command(name, self._layout, self._access))
             self._provider.ready()
-            with_client = self.client()
-            addons.join_nodes(with_client, self.options, self._runner)
-            with_client.close()
+            with self.client() as client:
+                addons.join_nodes(client, self.options, self._runner)
             for name in addons.names(self.options):
                 self._runner.wait(name, addons.readiness(name, self._layout))
         except BaseException:
@@ -133,7 +133,8 @@ class LocalCluster:
         """End exactly what was started; data and secrets go, the logs stay."""
         if not self._folder.in_use:
             return
-        self._runner.stop(addons.names(self.options), grace=3.0)
+        # Nothing of theirs is kept, so none is given long.
+        self._runner.stop(self.expected_components, grace=_STOP_SECONDS)
         self._provider.stop()
         self._folder.forget()
         if self._watchdog is not None and self._watchdog.stdin is not None:
@@ -241,7 +242,7 @@ class LocalCluster:
         return self._runner.pid(component)
 
     def client(self) -> KubeClient:
-        """A small client of the API server, as the administrator."""
+        """A small client of the API server, as the administrator; to be closed, or used `with`."""
         return KubeClient(self.server, self.ca_file, self.token)
 
     @property
@@ -301,13 +302,11 @@ class LocalCluster:
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": seconds},
         }
-        client = self.client()
         try:
-            token = client.request("POST", path, body)["status"]["token"]
+            with self.client() as client:
+                token = client.request("POST", path, body)["status"]["token"]
         except (KubeError, KubeUnreachable) as error:
             raise LocalClusterError(f"No token for {namespace}/{name}: {error}") from error
-        finally:
-            client.close()
         text = kubeconfig(server=self.server, ca_file=self.ca_file, token=token, user=name)
         return self._folder.write_private(f"kubeconfigs/sa-{namespace}-{name}.json", text)
 
@@ -315,7 +314,8 @@ class LocalCluster:
 
     def stop_component(self, name: str) -> None:
         """End one process; what depends on it has to cope."""
-        self._runner.stop([name])
+        # An API server waits for its watches to end; nothing is lost when it is not let.
+        self._runner.stop([name], grace=1.0 if name == "kube-apiserver" else 10.0)
 
     def start_component(self, name: str) -> None:
         """Start it again, on the same port and data, and wait until it is ready."""

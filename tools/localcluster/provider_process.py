@@ -49,9 +49,8 @@ class ProcessProvider:
         for name in _CONTROLLERS:
             self._wait(name)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        client = self._client()
-        self._runner.wait("kube-controller-manager", lambda: probes.api_ok(client, account))
-        client.close()
+        with self._client() as client:
+            self._runner.wait("kube-controller-manager", lambda: probes.api_ok(client, account))
 
     def access(self) -> Access:
         """As the user `admin`."""
@@ -60,7 +59,7 @@ class ProcessProvider:
 
     def stop(self) -> None:
         """Everything at once: nothing here has to be saved."""
-        self._runner.stop((*_CONTROLLERS, "kube-apiserver", "etcd"), grace=2.0)
+        self._runner.stop(self.components, grace=0.5)
 
     def start_component(self, name: str) -> None:
         """Start one and wait until it is ready."""
@@ -75,7 +74,7 @@ class ProcessProvider:
         """Put a snapshot in the place of etcd's data; the API server is down meanwhile."""
         if not path.is_file():
             raise LocalClusterError(f"There is no etcd snapshot {path}.")
-        self._runner.stop(("kube-apiserver", "etcd"))
+        self._runner.stop(("kube-apiserver", "etcd"), grace=0.5)
         data = self._folder / "etcd"
         shutil.rmtree(data)
         # Revisions go up, never back: watchers notice that their past is gone, and list anew.
@@ -129,9 +128,8 @@ class ProcessProvider:
         elif name == "kube-apiserver":
             certificate = self._layout.ca_file
             self._runner.wait(name, certificate.exists)
-            client = self._client()
-            self._runner.wait(name, lambda: probes.api_ok(client, "/readyz"))
-            client.close()
+            with self._client() as client:
+                self._runner.wait(name, lambda: probes.api_ok(client, "/readyz"))
         else:
             certificate = self._folder / "certs" / f"{name}.crt"
             self._runner.wait(name, lambda: probes.http_ok(port, "/healthz", certificate))

@@ -15,11 +15,11 @@ import pytest
 from localcluster.cluster import LocalCluster
 from localcluster.errors import LocalClusterError
 from localcluster.options import Options
+from localcluster.probes import api_ok
 from localcluster.processes import wait_until
 from localcluster.prometheus_query import Sample, instant_query
 from pecrfleet import FleetClient, Scenario, target_manifests
 from pecrfleet.jsontypes import Json
-from pecrfleet.kube import KubeError
 
 
 class TargetNamespace:
@@ -36,28 +36,18 @@ class TargetNamespace:
 
     def create(self) -> None:
         """Make it, and wait until pods can be created in it."""
-        client = self.cluster.client()
         meta = {"name": self.name, "labels": {"pecr.dev/test": "true"}}
-        client.request("POST", "/api/v1/namespaces", {"metadata": meta})
         path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
-
-        def made() -> bool:
-            try:
-                client.get(path)
-            except KubeError:
-                return False
-            return True
-
-        found = wait_until(made, 10)
-        client.close()
-        if not found:
+        with self.cluster.client() as client:
+            client.request("POST", "/api/v1/namespaces", {"metadata": meta})
+            made = wait_until(lambda: api_ok(client, path), 10)
+        if not made:
             raise LocalClusterError(f"Namespace {self.name} got no service account in 10 s.")
 
     def delete(self) -> None:
         """Delete it, without waiting until it is gone."""
-        client = self.cluster.client()
-        client.request("DELETE", f"/api/v1/namespaces/{self.name}")
-        client.close()
+        with self.cluster.client() as client:
+            client.request("DELETE", f"/api/v1/namespaces/{self.name}")
         self.fleet.clear_scenario(self.name)
         self.fleet.clear_fault(self.name)
 

@@ -24,7 +24,7 @@ def main() -> None:
         state = folder.load()
     except LocalClusterError:
         return  # stopped in order
-    processes.stop(list(state.processes.values()))
+    processes.stop(list(state.processes.values()), grace=0.5)
     folder.forget()
 
 
