@@ -1,11 +1,19 @@
 """The queries, as text. Values stand in them only quoted and escaped: nothing can be injected."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from pecr_rollout.api.analysis import LabelMatcher
-from pecr_rollout.contract.signals import BUDGET_VIOLATIONS, ROUTE
+from pecr_rollout.contract.signals import (
+    BUDGET_VIOLATIONS,
+    INFLIGHT_OPS,
+    QUEUE_WAIT,
+    REQUEST_DURATION,
+    REQUESTS,
+    ROUTE,
+    STOP_REASONS,
+)
 from pecr_rollout.telemetry.counters import COHORT, MARK, SEEN, SOURCES, Family, Needed
 from pecr_rollout.telemetry.server import PrometheusServer
 from pecr_rollout.telemetry.subjects import Subject
@@ -13,6 +21,9 @@ from pecr_rollout.telemetry.subjects import Subject
 MAX_NAMES: Final = 100
 """Up to so many ReplicaSets pods are matched by name; beyond, a namespace's pods are all read and
 sorted out here, which costs Prometheus less than a regular expression of that size."""
+
+REPLICA_SET: Final = "pecr_replica_set"
+"""The label that our queries add to figures: pods are named after their ReplicaSet."""
 
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
@@ -58,8 +69,8 @@ def raw(server: PrometheusServer, subjects: Sequence[Subject], needed: Needed) -
 
     Of two series of one pod's counter (scraped by two jobs) the larger counts: they are one.
     """
-    who = [*_own(server.matchers), *_pods(server, subjects)]
-    return _counters(who, needed, (server.namespace_label, server.pod_label))
+    chosen = [*_own(server.matchers), *_pods(server, subjects)]
+    return _counters(chosen, needed, (server.namespace_label, server.pod_label))
 
 
 def raw_by_matchers(
@@ -69,9 +80,7 @@ def raw_by_matchers(
     by = (server.namespace_label, server.pod_label, "instance")
     parts = []
     for cohort, subject in cohorts:
-        pods = _own(subject.matchers) or _pods(server, [subject])
-        who = [*_own(server.matchers), *pods]
-        counters = _counters(who, needed, by)
+        counters = _counters(who(server, subject), needed, by)
         parts.append(f'label_replace({counters}, "{COHORT}", {quote(cohort)}, "", "")')
     return " or ".join(parts)
 
@@ -92,10 +101,10 @@ def _pods(server: PrometheusServer, subjects: Sequence[Subject]) -> list[str]:
     return [spaces, matcher(server.pod_label, "=~", f"(?:{'|'.join(names)})-[a-z0-9]+")]
 
 
-def _counters(who: Sequence[str], needed: Needed, by: Sequence[str]) -> str:
+def _counters(chosen: Sequence[str], needed: Needed, by: Sequence[str]) -> str:
     kept = ", ".join(("__name__", *by, *_OWN_LABELS))
-    selector = ", ".join([*_what(needed), *who])
-    seen = ", ".join(who)
+    selector = ", ".join([*_what(needed), *chosen])
+    seen = ", ".join(chosen)
     return (
         f"sum by ({kept}) (max by ({kept}, outcome) ({{{selector}}}))"
         f" or label_replace(max by ({', '.join(by)})"
@@ -113,6 +122,93 @@ def _what(needed: Needed) -> list[str]:
         bounds = {text for bound in needed.bounds for text in bound_texts(bound)}
         chosen.append(one_of("le", (*bounds, "")))
     return chosen
+
+
+def figures(server: PrometheusServer, subjects: Sequence[Subject], window: float) -> str:
+    """Ask for what people look at, by ReplicaSet, over the last seconds."""
+    chosen = [*_own(server.matchers), *_pods(server, subjects)]
+    pod = (server.namespace_label, server.pod_label)
+
+    def by_replica_set(per_pod: str, *labels: str) -> str:
+        named = f'label_replace({per_pod}, "{REPLICA_SET}", "$1", "{pod[1]}", "(.+)-[^-]+")'
+        return f"sum by ({', '.join((pod[0], REPLICA_SET, *labels))}) ({named})"
+
+    return " or ".join(_figures(chosen, pod, window, by_replica_set))
+
+
+def figures_by_matchers(
+    server: PrometheusServer, cohorts: Sequence[tuple[str, Subject]], window: float
+) -> str:
+    """Ask the same of subjects that are told by matchers."""
+    pod = (server.namespace_label, server.pod_label, "instance")
+    parts = []
+    for cohort, subject in cohorts:
+        chosen = who(server, subject)
+
+        def together(per_pod: str, *labels: str) -> str:
+            return f"sum by ({', '.join(labels)}) ({per_pod})"
+
+        marked = " or ".join(_figures(chosen, pod, window, together))
+        parts.append(f'label_replace({marked}, "{COHORT}", {quote(cohort)}, "", "")')
+    return " or ".join(parts)
+
+
+def traffic(server: PrometheusServer, subject: Subject, window: float) -> str:
+    """Ask for the requests to POST /v1/run over the last seconds."""
+    chosen = ", ".join([*_run_only(), *who(server, subject)])
+    pod = f"{server.namespace_label}, {server.pod_label}, instance"
+    return f"sum(max by ({pod}, status) (increase({REQUESTS.metric}{{{chosen}}}[{_span(window)}])))"
+
+
+def scrapes(server: PrometheusServer, subject: Subject, window: float) -> str:
+    """Ask how often the pods were scraped over the last seconds, at most."""
+    chosen = ", ".join(who(server, subject))
+    series = f"{BUDGET_VIOLATIONS.metric}{{{chosen}}}[{_span(window)}]"
+    return f"max(count_over_time({series}))"
+
+
+def anything() -> str:
+    """Ask for some series of any controller, to see how its labels are called here."""
+    return f"topk(5, {BUDGET_VIOLATIONS.metric})"
+
+
+OfSubject = Callable[[PrometheusServer, Subject, float], str]
+"""A query about one subject over some seconds."""
+_Grouped = Callable[..., str]
+
+
+def _figures(
+    chosen: Sequence[str], pod: Sequence[str], window: float, grouped: _Grouped
+) -> Iterator[str]:
+    span = _span(window)
+    run = ", ".join([*_run_only(), *chosen])
+    all_ = ", ".join(chosen)
+    latency = f"increase({REQUEST_DURATION.metric}_bucket{{{run}}}[{span}])"
+    queue = f"increase({QUEUE_WAIT.metric}_bucket{{{all_}}}[{span}])"
+    stops = f"increase({STOP_REASONS.metric}{{{all_}}}[{span}])"
+    inflight = f"{INFLIGHT_OPS.metric}{{{all_}}}"
+    for mark, value, labels, more in (
+        ("latency", latency, ("le",), ("outcome",)),
+        ("queue", queue, ("le",), ()),
+        ("stops", stops, ("reason",), ()),
+        ("inflight", inflight, (), ()),
+    ):
+        once = f"max by ({', '.join((*pod, *labels, *more))}) ({value})"
+        yield f'label_replace({grouped(once, *labels)}, "{MARK}", "{mark}", "", "")'
+
+
+def _run_only() -> list[str]:
+    return [matcher("route", "=", ROUTE), matcher("method", "=", "POST")]
+
+
+def who(server: PrometheusServer, subject: Subject) -> list[str]:
+    """Give the matchers of one subject's pods."""
+    pods = _own(subject.matchers) or _pods(server, [subject])
+    return [*_own(server.matchers), *pods]
+
+
+def _span(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
 
 
 def bound_texts(bound: float) -> set[str]:
