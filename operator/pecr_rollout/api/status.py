@@ -126,6 +126,32 @@ class SignalStatus(StatusModel):
     """The reasoning, to be checked by hand."""
 
 
+class CohortFigures(StatusModel):
+    """Figures that people look at; no verdict depends on them."""
+
+    requests: float = 0.0
+    """Requests to POST /v1/run over the last minutes."""
+    p95_ms: float | None = None
+    """Their latency: 95 % were faster, in milliseconds."""
+    p99_ms: float | None = None
+    """Their latency: 99 % were faster, in milliseconds."""
+    queue_wait_p95_ms: float | None = None
+    """Time that operator calls waited: 95 % less, in milliseconds."""
+    inflight: float | None = None
+    """Operator calls under way."""
+    stop_reasons: Annotated[dict[Name, float], Field(max_length=32)] = {}
+    """How often the context loop stopped, by reason."""
+
+
+class FiguresStatus(StatusModel):
+    """Figures of both cohorts."""
+
+    canary: CohortFigures = CohortFigures()
+    """The cohort's."""
+    baseline: CohortFigures | None = None
+    """The rest of the fleet's, where there is a rest."""
+
+
 class FallbackStatus(StatusModel):
     """What was done about a breach."""
 
@@ -228,8 +254,10 @@ class Status(StatusModel):
     """The time over which evidence counts."""
     signals: Annotated[list[SignalStatus], Field(max_length=16)] = []
     """The verdict about each signal."""
+    figures: FiguresStatus | None = None
+    """What people look at beside the verdicts."""
     figures_at: Time | None = None
-    """When the figures of the signals were last written."""
+    """When the figures were last written."""
     slo: Annotated[str, Field(max_length=64)] = ""
     """The overall verdict, for people."""
     promoted: bool = False

@@ -4,7 +4,16 @@ from math import floor
 
 from pecr_rollout.api.enums import Strategy
 from pecr_rollout.api.rollout import PROMOTE
-from pecr_rollout.api.status import Phase, RateStatus, SignalStatus, Stage, Status, epoch, instant
+from pecr_rollout.api.status import (
+    CohortFigures,
+    Phase,
+    RateStatus,
+    SignalStatus,
+    Stage,
+    Status,
+    epoch,
+    instant,
+)
 from pecr_rollout.api.types import seconds
 from pecr_rollout.judge.evidence import Counts
 from pecr_rollout.judge.verdict import Judgement, SignalVerdict, State
@@ -19,8 +28,12 @@ def with_evidence(observation: Observation) -> Observation:
     judgement, status = observation.judgement, observation.rollout.status
     if judgement is None or status.stage is not Stage.JUDGING:
         return observation
-    signals = [signal_status(v, observation.milliseconds.get(v.name)) for v in judgement.signals]
-    shown = status.model_copy(update={"signals": signals, "slo": slo_text(judgement)})
+    figures = observation.figures or status.figures
+    canary = figures.canary if figures else CohortFigures()
+    quantiles = {"latency_p95": canary.p95_ms, "latency_p99": canary.p99_ms}
+    signals = [signal_status(v, quantiles.get(v.name)) for v in judgement.signals]
+    fields = {"signals": signals, "slo": slo_text(judgement), "figures": figures}
+    shown = status.model_copy(update=fields)
     rollout = observation.rollout.model_copy(update={"status": shown})
     return Observation(**{**vars(observation), "rollout": rollout})
 
@@ -115,14 +128,15 @@ def worth_writing(old: Status, new: Status, now: float, every: float = 60.0) -> 
     if _without_figures(old) != _without_figures(new):
         return True
     from_then = old.figures_at
-    return old.signals != new.signals and (from_then is None or now - epoch(from_then) >= every)
+    refreshed = (old.signals, old.figures) != (new.signals, new.figures)
+    return refreshed and (from_then is None or now - epoch(from_then) >= every)
 
 
 def _without_figures(status: Status) -> Status:
     verdicts = [
         SignalStatus(name=v.name, verdict=v.verdict, reason=v.reason) for v in status.signals
     ]
-    return status.model_copy(update={"signals": verdicts, "figures_at": None})
+    return status.model_copy(update={"signals": verdicts, "figures": None, "figures_at": None})
 
 
 def rest(s: Situation) -> Plan:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pecr_rollout.api.rollout import ControllerRollout
+from pecr_rollout.api.status import FiguresStatus
 from pecr_rollout.judge.verdict import Judgement
 
 
@@ -221,7 +222,7 @@ class Observation:
         now: seconds since the epoch, on the Prometheus server's clock where it is known.
         preflight: the checks' outcome; only in stage Preparing.
         judgement: the judge's verdicts over the current window; only in stage Judging.
-        milliseconds: the latency quantiles by signal, as Prometheus computes them.
+        figures: what people look at beside the verdicts.
     """
 
     rollout: ControllerRollout
@@ -229,4 +230,4 @@ class Observation:
     now: float
     preflight: Preflight | None = None
     judgement: Judgement | None = None
-    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    figures: FiguresStatus | None = None

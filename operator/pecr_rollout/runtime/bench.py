@@ -1,0 +1,237 @@
+"""The judges of all rollouts that share a Prometheus, fed tick by tick with one set of queries."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pecr_rollout.api.rollout import ControllerRollout
+from pecr_rollout.api.spec import Spec
+from pecr_rollout.api.types import seconds
+from pecr_rollout.judge import Judgement, Reason, SignalJudge, SignalVerdict, State
+from pecr_rollout.judge import Settings as JudgeSettings
+from pecr_rollout.lifecycle.observation import Snapshot
+from pecr_rollout.lifecycle.situation import Judged
+from pecr_rollout.runtime.queue import Key
+from pecr_rollout.telemetry.client import Prometheus
+from pecr_rollout.telemetry.collector import Collected, Collector, Due
+from pecr_rollout.telemetry.errors import PrometheusUnavailable
+from pecr_rollout.telemetry.questions import Asked, ask, settings
+from pecr_rollout.telemetry.subjects import Subject
+
+HISTORY_TICKS = 240
+"""Evaluations of the fleet's history that its noise is learnt from: 2 h at 30 s."""
+RETRY = 1.0
+"""Seconds until Prometheus is asked for its time again."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is judged of one rollout; another one opens another case.
+
+    Attributes:
+        asked: the questions.
+        settings: of the judge.
+        canary: whose series are judged.
+        baseline: the rest of the fleet, where there is one.
+        fleet: whose history tells the noise.
+        since: start of the window, on the Prometheus server's clock.
+    """
+
+    asked: tuple[Asked, ...]
+    settings: JudgeSettings
+    canary: Subject
+    baseline: Subject | None
+    fleet: Subject
+    since: float
+
+    def due(self, key: Key, until: float, last: float | None) -> Due:
+        """Give what is to be collected up to a tick."""
+        return Due(
+            key=str(key),
+            asked=self.asked,
+            canary=self.canary,
+            baseline=self.baseline,
+            interval=self.settings.tick,
+            since=self.since,
+            until=until,
+            last=last,
+        )
+
+
+def open_case(
+    rollout: ControllerRollout, spec: Spec, judged: Judged, snapshot: Snapshot | None
+) -> Case:
+    """Turn what is to be judged into questions and subjects."""
+    concurrent = judged.baseline is not None
+    asked = ask(spec, concurrent=concurrent, recorded=snapshot.recorded if snapshot else None)
+    namespace, selectors = rollout.metadata.namespace, spec.analysis.selectors
+    window = rollout.status.window
+    return Case(
+        asked=asked,
+        settings=settings(
+            spec, hold=judged.hold, signals=len(asked), fallback_step=judged.fallback_step
+        ),
+        canary=Subject(
+            namespace, judged.canary, matchers=tuple(selectors.canary) if selectors else ()
+        ),
+        baseline=Subject(
+            namespace,
+            judged.baseline or (),
+            matchers=tuple(selectors.baseline) if selectors else (),
+        )
+        if concurrent
+        else None,
+        fleet=fleet_of(rollout, spec),
+        since=window.since if window else 0.0,
+    )
+
+
+def fleet_of(rollout: ControllerRollout, spec: Spec) -> Subject:
+    """Give the fleet as it was before: all pods of the target, whatever their template."""
+    selectors = spec.analysis.selectors
+    return Subject(
+        rollout.metadata.namespace,
+        deployments=(spec.target.deployment,),
+        matchers=tuple(selectors.baseline) if selectors else (),
+    )
+
+
+@dataclass
+class _Seat:
+    """A case with its judges."""
+
+    case: Case
+    judges: Mapping[str, SignalJudge] = field(default_factory=dict)
+    last: float | None = None
+    judgement: Judgement | None = None
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Bench:
+    """Keeps a judge for every question of every rollout, and evaluates those due together."""
+
+    def __init__(self, prometheus: Prometheus, wake: Callable[[Key], None]) -> None:
+        """Begin with no case.
+
+        Args:
+            prometheus: where counts are read.
+            wake: called for a rollout after each of its evaluations.
+        """
+        self.prometheus = prometheus
+        self.collector = Collector(prometheus)
+        self._wake = wake
+        self._seats: dict[Key, _Seat] = {}
+        self._opened = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Count the rollouts that are being judged."""
+        return len(self._seats)
+
+    def hear(self, key: Key, case: Case) -> _Seat:
+        """Give the seat of a rollout's case; another case begins without evidence."""
+        seat = self._seats.get(key)
+        if seat is None or seat.case != case:
+            seat = self._seats[key] = _Seat(case)
+            self.collector.forget(str(key))
+            self._opened.set()
+        return seat
+
+    def dismiss(self, key: Key) -> None:
+        """Forget a rollout that is not judged any more."""
+        if self._seats.pop(key, None) is not None:
+            self.collector.forget(str(key))
+
+    async def run(self) -> None:
+        """Evaluate every case at each of its ticks, for ever."""
+        while True:
+            if not self._seats:
+                self._opened.clear()
+                await self._opened.wait()
+            await self._next_tick()
+
+    async def _next_tick(self) -> None:
+        try:
+            now = await self.prometheus.now()
+        except PrometheusUnavailable as error:
+            self._say_unavailable(list(self._seats), error)
+            await asyncio.sleep(RETRY)
+            return
+        ticks = {s.case.settings.tick for s in self._seats.values()}
+        when = {tick: self.collector.next_tick(tick, now) for tick in ticks}
+        first = min(when.values())
+        self._opened.clear()
+        if await self._interrupted(first - now):
+            return
+        due = [
+            key for key, s in self._seats.items() if when.get(s.case.settings.tick) == first
+        ]
+        await self.evaluate(due, first)
+
+    async def _interrupted(self, delay: float) -> bool:
+        """Wait for a tick; a case that is opened meanwhile may have an earlier one."""
+        try:
+            await asyncio.wait_for(self._opened.wait(), max(0.0, delay))
+        except TimeoutError:
+            return False
+        return True
+
+    async def evaluate(self, keys: Sequence[Key], until: float) -> None:
+        """Bring some rollouts up to a time, with as few queries as one of them would need."""
+        seats = {key: self._seats[key] for key in keys if key in self._seats}
+        try:
+            await self._appoint({k: s for k, s in seats.items() if not s.judges}, until)
+        except PrometheusUnavailable as error:
+            self._say_unavailable(list(seats), error)
+            return
+        due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
+        collected = await self.collector.collect(due) if due else {}
+        for key, seat in seats.items():
+            if self._seats.get(key) is seat and str(key) in collected:
+                _take(seat, collected[str(key)])
+                self._wake(key)
+
+    async def _appoint(self, seats: Mapping[Key, _Seat], until: float) -> None:
+        """Give new cases their judges, who know the fleet's history."""
+        for span in {s.case.settings.tick * HISTORY_TICKS for s in seats.values()}:
+            some = {k: s for k, s in seats.items() if s.case.settings.tick * HISTORY_TICKS == span}
+            by_name = {str(key): seat for key, seat in some.items()}
+            history = await self.collector.history(
+                [s.case.due(k, until, None) for k, s in some.items()],
+                lambda due, seats=by_name: seats[due.key].case.fleet,
+                span,
+            )
+            for name, seat in by_name.items():
+                seat.judges = {
+                    one.question.name: SignalJudge(
+                        one.question, seat.case.settings, history[name].get(one.question.name, ())
+                    )
+                    for one in seat.case.asked
+                }
+
+    def _say_unavailable(self, keys: Sequence[Key], error: PrometheusUnavailable) -> None:
+        for key in keys:
+            seat = self._seats.get(key)
+            if seat is not None:
+                _take(seat, Collected(unavailable=error))
+                self._wake(key)
+
+
+def _take(seat: _Seat, collected: Collected) -> None:
+    for name, evaluations in collected.evaluations.items():
+        for evaluation in evaluations:
+            seat.judges[name].add(evaluation)
+            seat.last = max(seat.last or 0.0, evaluation.at)
+    verdicts = tuple(judge.verdict() for judge in seat.judges.values())
+    if collected.unavailable is not None:
+        verdicts = tuple(_unavailable(v, collected.unavailable) for v in verdicts)
+    seat.judgement = Judgement(verdicts)
+
+
+def _unavailable(verdict: SignalVerdict, error: PrometheusUnavailable) -> SignalVerdict:
+    """Say that nothing is known now; since when a breach holds is kept."""
+    sentence = f"Prometheus gives no answer that can be used: {error}"
+    reason = Reason.PROMETHEUS_UNAVAILABLE
+    return replace(verdict, state=State.UNKNOWN, reason=reason, sentence=sentence)
+
+
+__all__ = ["Bench", "Case", "fleet_of", "open_case", "seconds"]

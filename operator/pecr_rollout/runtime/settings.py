@@ -1,0 +1,35 @@
+"""How the process is run; everything that is not said by a resource."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+WORKERS: Final = 8
+"""Rollouts reconciled at the same time; each at most once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of one operator.
+
+    Attributes:
+        namespaces: to watch; empty for the whole cluster.
+        prometheus_url: the Prometheus that scrapes the controller's pods.
+        prometheus_token_file: a bearer token, read again for every query.
+        prometheus_ca_file: certificates to trust in place of the system's.
+        listen_host: address of /metrics and /healthz; all addresses if empty.
+        listen_port: port of /metrics and /healthz; 0 takes a free one.
+        log_format: plain or json.
+        verbose: whether every reconcile is logged.
+        kubeconfig: path of a kubeconfig; the environment's default if None.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    prometheus_url: str
+    prometheus_token_file: Path | None = None
+    prometheus_ca_file: Path | None = None
+    listen_host: str = ""
+    listen_port: int = 8080
+    log_format: str = "plain"
+    verbose: bool = False
+    kubeconfig: str | None = None

@@ -1,0 +1,98 @@
+"""The rollouts that are known, and what each of them watches."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pecr_rollout.cluster.names import clone_name
+from pecr_rollout.runtime.queue import Key
+
+Body = dict[str, Any]
+
+
+class Watched(NamedTuple):
+    """An object that some rollouts depend on."""
+
+    plural: str
+    namespace: str
+    name: str
+
+
+class Table:
+    """The newest body of every rollout, fed by the watch and by our own writes."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._bodies: dict[Key, Body] = {}
+        self._watched: dict[Key, frozenset[Watched]] = {}
+        self._watchers: defaultdict[Watched, set[Key]] = defaultdict(set)
+
+    def __iter__(self) -> Iterator[Key]:
+        """Give every rollout that is known."""
+        return iter(tuple(self._bodies))
+
+    def get(self, key: Key) -> Body | None:
+        """Give the newest body of a rollout."""
+        return self._bodies.get(key)
+
+    def put(self, body: Body) -> bool:
+        """Take a body, unless a newer one of the same object is known.
+
+        Returns:
+            Whether it was taken.
+        """
+        metadata = body["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        known = self._bodies.get(key)
+        if known is not None and _newer(known["metadata"], metadata):
+            return False
+        metadata.pop("managedFields", None)
+        self._bodies[key] = body
+        self._watch(key, frozenset(_depends_on(key, body.get("spec"))))
+        return True
+
+    def drop(self, key: Key, uid: str) -> bool:
+        """Forget a rollout that is gone, if it is not another of the same name."""
+        known = self._bodies.get(key)
+        if known is None or known["metadata"]["uid"] != uid:
+            return False
+        del self._bodies[key]
+        self._watch(key, frozenset())
+        self._watched.pop(key)
+        return True
+
+    def watchers(self, watched: Watched) -> frozenset[Key]:
+        """Give the rollouts that depend on an object."""
+        return frozenset(self._watchers.get(watched, ()))
+
+    def _watch(self, key: Key, watched: frozenset[Watched]) -> None:
+        before = self._watched.get(key, frozenset())
+        for gone in before - watched:
+            self._watchers[gone].discard(key)
+            if not self._watchers[gone]:
+                del self._watchers[gone]
+        for new in watched - before:
+            self._watchers[new].add(key)
+        self._watched[key] = watched
+
+
+def _newer(known: Body, other: Body) -> bool:
+    """Tell whether what is known is newer: resource versions of one object count upwards."""
+    if known["uid"] != other["uid"]:
+        return False
+    return int(known["resourceVersion"]) > int(other["resourceVersion"])
+
+
+def _depends_on(key: Key, spec: object) -> Iterator[Watched]:
+    """Name what a spec points at; one that cannot be read points at nothing."""
+    if not isinstance(spec, dict):
+        return
+    existing = (spec.get("canary") or {}).get("existing") or {}
+    target = spec.get("target") or {}
+    for part in (target, existing):
+        deployment, config_map = part.get("deployment"), part.get("configMap")
+        if isinstance(deployment, str):
+            yield Watched("deployments", key.namespace, deployment)
+            yield Watched("deployments", key.namespace, clone_name(deployment))
+        if isinstance(config_map, str):
+            yield Watched("configmaps", key.namespace, config_map)
