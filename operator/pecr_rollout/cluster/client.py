@@ -130,17 +130,21 @@ class Api:
         query = _write(dry_run=True) | {"force": "false"}
         return await self._send("patch", resource, path, body=obj, query=query, media=_APPLY)
 
-    async def delete(self, resource: Resource, obj: Json) -> None:
+    async def delete(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> None:
         """Delete an object that was read; gone already is well, another one of its name is not.
 
-        Its dependents follow in the background.
+        Its dependents follow in the background. (A dry run needs no uid.)
 
         Raises:
             ConflictError: it was replaced by another one.
         """
         metadata = obj["metadata"]
         path = _path(resource, metadata["namespace"], metadata["name"])
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
+        body: Json = {"propagationPolicy": "Background"}
+        if dry_run:
+            body["dryRun"] = ["All"]
+        else:
+            body["preconditions"] = {"uid": metadata["uid"]}
         try:
             await self._send("delete", resource, path, body=body)
         except NotFoundError:

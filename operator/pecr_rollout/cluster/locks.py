@@ -80,9 +80,9 @@ async def mark_incident(
         if lock.holder not in (None, rollout.metadata.uid) and not lock.orphaned:
             raise RefusedError(held_by(lock))
         if lease is None:
-            await _create(api, _manifest(rollout, subject, incident))
+            await _create(api, lease_manifest(rollout, subject, incident))
             continue
-        wanted = _manifest(rollout, subject, incident)
+        wanted = lease_manifest(rollout, subject, incident)
         if _differs(lease, wanted):
             await _patch(api, lease, _metadata_patch(wanted, incident), wanted["spec"])
 
@@ -139,7 +139,8 @@ def _check_takeable(lock: Lock, rollout: ControllerRollout) -> None:
         raise RefusedError(held_by(lock))
 
 
-def _manifest(rollout: ControllerRollout, subject: str, incident: str | None) -> Json:
+def lease_manifest(rollout: ControllerRollout, subject: str, incident: str | None) -> Json:
+    """Build a Lease that the rollout holds; it owns it only while no incident is open."""
     annotations = {SUBJECT: subject, HOLDER_NAME: rollout.metadata.name}
     metadata = {
         "name": lease_name(subject),
@@ -157,7 +158,7 @@ def _manifest(rollout: ControllerRollout, subject: str, incident: str | None) ->
 
 
 async def _take(api: Api, rollout: ControllerRollout, subject: str, lease: Json | None) -> Json:
-    wanted = _manifest(rollout, subject, None)
+    wanted = lease_manifest(rollout, subject, None)
     wanted["spec"]["acquireTime"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     if lease is None:
         return await _create(api, wanted)

@@ -1,5 +1,7 @@
 """The decision report, kept in a ConfigMap beside the rollout."""
 
+from typing import Final
+
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, RefusedError
@@ -7,18 +9,17 @@ from pecr_rollout.cluster.names import is_owned, owned_by_whom, owned_object, re
 from pecr_rollout.cluster.resources import CONFIG_MAPS, Json
 from pecr_rollout.report import DecisionReport, to_env, to_json, to_markdown
 
-PART = "report"
+PART: Final = "report"
 
 
 def report_manifest(rollout: ControllerRollout, report: DecisionReport) -> Json:
     """Build the ConfigMap with the three forms of a report."""
-    config_map = owned_object(CONFIG_MAPS, rollout, report_name(rollout), PART)
-    config_map["data"] = {
+    data = {
         "report.json": to_json(report),
         "report.md": to_markdown(report),
         "report.env": to_env(report),
     }
-    return config_map
+    return owned_object(CONFIG_MAPS, rollout, report_name(rollout), PART) | {"data": data}
 
 
 async def write_report(api: Api, rollout: ControllerRollout, report: DecisionReport) -> None:

@@ -34,7 +34,7 @@ async def take_snapshot(api: Api, rollout: ControllerRollout, snapshot: Snapshot
     """
     revisions = await _revisions(api, rollout)
     number = max((int(r["revision"]) for r in revisions), default=0) + 1
-    wanted = manifest(rollout, snapshot, number)
+    wanted = snapshot_manifest(rollout, snapshot, number)
     try:
         await api.create(CONTROLLER_REVISIONS, wanted)
     except AlreadyExistsError:
@@ -50,7 +50,7 @@ async def drop_snapshots(api: Api, rollout: ControllerRollout) -> None:
         await api.delete(CONTROLLER_REVISIONS, revision)
 
 
-def manifest(rollout: ControllerRollout, snapshot: Snapshot, number: int) -> Json:
+def snapshot_manifest(rollout: ControllerRollout, snapshot: Snapshot, number: int) -> Json:
     """Build the ControllerRevision of a snapshot, one for each identity."""
     stem = bounded(rollout.metadata.name, 220)
     name = f"{stem}-{rollout.metadata.uid[:8]}-{snapshot.identity}"
