@@ -27,14 +27,8 @@ time.sleep(600)
 
 
 def _command(state, *arguments):
-    command = [
-        sys.executable,
-        "-m",
-        "localcluster",
-        arguments[0],
-        f"--state={state}",
-        *arguments[1:],
-    ]
+    name, *rest = arguments
+    command = [sys.executable, "-m", "localcluster", name, f"--state={state}", *rest]
     return subprocess.run(command, capture_output=True, text=True, env=ENV, check=False)
 
 
@@ -79,15 +73,14 @@ def test_up_status_kubectl_down(tmp_path):
     assert "touches no other" in gone.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_nothing_outlives_the_process_that_started_it(tmp_path, number):
+def test_nothing_outlives_the_process_that_started_it(tmp_path):
     state = tmp_path / "state"
     command = [sys.executable, "-c", _CHILD, str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENV) as parent:
         assert parent.stdout.readline() == "up\n"
         records = StateFolder(state).load().processes
         assert len(records) == 6
-        parent.send_signal(number)
+        parent.kill()
     assert processes.wait_until(lambda: not StateFolder(state).in_use, 20)
     assert not any(processes.alive(each) for each in records.values())
     assert processes.wait_until(lambda: _nothing_runs_from(state), 5)

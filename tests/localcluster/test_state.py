@@ -79,7 +79,7 @@ def test_a_number_that_was_given_again_is_another_process():
 
 
 def test_stops_what_ignores_a_polite_request(tmp_path):
-    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    code = "import signal as s, time; s.signal(15, s.SIG_IGN); print(1, flush=True); time.sleep(60)"
     log = tmp_path / "log"
     record = processes.start([sys.executable, "-c", code], log, os.environ)
     assert processes.wait_until(lambda: log.read_text() == "1\n", 5)

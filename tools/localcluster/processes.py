@@ -1,6 +1,8 @@
 """Starting and ending the cluster's processes, and only those."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,15 +14,22 @@ from localcluster.errors import LocalClusterError
 from localcluster.state import ProcessRecord
 
 _POLL_SECONDS = 0.02
+_PORTS = range(20000, 32000)
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Loopback ports that nobody listens on now.
+
+    They lie below the range that the kernel gives to outgoing connections, so that no client gets
+    the port of a component that is down for a moment.
+    """
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise LocalClusterError(f"No {count} free ports from {_PORTS.start} to {_PORTS.stop}.")
 
 
 def start(command: Sequence[str | Path], log: Path, env: Mapping[str, str]) -> ProcessRecord:

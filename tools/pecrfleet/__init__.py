@@ -1,7 +1,7 @@
 """A PECR fleet for the local cluster: what the pods' kubelet and the service itself would do."""
 
 from pecrfleet.client import FleetClient, FleetError, PodView
-from pecrfleet.manifests import SAFE_ENVIRONMENT, target_manifests
+from pecrfleet.manifests import EXPLICIT_FLAGS, SAFE_ENVIRONMENT, target_manifests
 from pecrfleet.scenario import (
     Effect,
     Rule,
@@ -13,6 +13,7 @@ from pecrfleet.scenario import (
 )
 
 __all__ = [
+    "EXPLICIT_FLAGS",
     "SAFE_ENVIRONMENT",
     "Effect",
     "FleetClient",

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+# The flags are left out: whoever applies a key owns it, and a rollout refuses a flag of another's.
 SAFE_ENVIRONMENT: Mapping[str, str] = {
+    "PECR_BUDGET_DEFAULTS": '{"max_parallelism": 4}',
+    "PECR_RLM_SANDBOX_ACK": "true",
+}
+EXPLICIT_FLAGS: Mapping[str, str] = {
     "PECR_CONTROLLER_ENGINE": "baseline",
     "PECR_CONTROLLER_ADAPTIVE_PARALLELISM_ENABLED": "true",
     "PECR_CONTROLLER_BATCH_MODE_ENABLED": "true",
-    "PECR_RLM_SANDBOX_ACK": "true",
 }
 
 
@@ -31,7 +35,7 @@ def target_manifests(
         namespace: Where to put them.
         name: Of the Deployment and the Service.
         replicas: Of the Deployment.
-        env: The ConfigMap's data; the safe settings by default.
+        env: The ConfigMap's data; SAFE_ENVIRONMENT by default, which holds no flag.
         config_map: The ConfigMap's name; `<name>-env` by default.
         container_env: The container's own `env` entries, which win over the ConfigMap.
         grace_seconds: The pods' termination grace period.
