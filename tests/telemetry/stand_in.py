@@ -1,0 +1,50 @@
+"""A Prometheus in memory: looks samples up as the real one does, and fails when told to."""
+
+from pecr_rollout.telemetry.client import Sample, Series
+from pecr_rollout.telemetry.counters import MARK, SEEN
+from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
+from pecr_rollout.telemetry.server import PrometheusServer
+from telemetry.tape import Tape
+
+LOOK_BACK = 300.0
+
+
+class StandIn:
+    """Answers with all series of a tape, whatever is asked."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.server = PrometheusServer(url="http://stand-in")
+        self.tape = tape
+        self.down = False
+        self.queries = []
+
+    async def instant(self, query, at, read):
+        self._ask(query)
+        found = [Sample(labels, at, value) for labels, value in self._at(at)]
+        return read(found)
+
+    async def range(self, query, start, end, step, read):
+        self._ask(query)
+        found = {}
+        for number in range(round((end - start) / step) + 1):
+            at = start + number * step
+            for labels, value in self._at(at):
+                found.setdefault(tuple(sorted(labels.items())), []).append((at, value))
+        return read([Series(dict(labels), points) for labels, points in found.items()])
+
+    def _ask(self, query):
+        self.queries.append(query)
+        if self.down:
+            raise PrometheusUnavailable(Trouble.UNREACHABLE, "told to be")
+
+    def _at(self, at):
+        for (metric, labels), points in self.tape.series.items():
+            past = [point for point in points if at - LOOK_BACK < point[0] <= at]
+            if not past:
+                continue
+            when, value = max(past)
+            if value is None:  # a stale marker: the target is gone, or the series is
+                continue
+            yield {**dict(labels), "__name__": metric}, value
+            if metric.endswith("violations_total"):
+                yield {**dict(labels), MARK: SEEN}, when
