@@ -38,13 +38,23 @@ class StandIn:
             raise PrometheusUnavailable(Trouble.UNREACHABLE, "told to be")
 
     def _at(self, at):
+        """Look up what our queries ask for: one series a target, summed over the outcomes."""
+        once = {}
         for (metric, labels), points in self.tape.series.items():
             past = [point for point in points if at - LOOK_BACK < point[0] <= at]
-            if not past:
-                continue
-            when, value = max(past)
-            if value is None:  # a stale marker: the target is gone, or the series is
-                continue
-            yield {**dict(labels), "__name__": metric}, value
-            if metric.endswith("violations_total"):
-                yield {**dict(labels), MARK: SEEN}, when
+            if past:
+                kept = {n: v for n, v in labels if n not in {"job", "instance"}}
+                when, value = max(past)
+                merge(once, {**kept, "__name__": metric}, value, max)
+                if metric.endswith("violations_total"):
+                    merge(once, {**kept, MARK: SEEN}, when, max)
+        summed = {}
+        for labels, value in once.items():
+            kept = {name: label for name, label in labels if name != "outcome"}
+            merge(summed, kept, value, lambda one, other: one + other)
+        return [(dict(labels), value) for labels, value in summed.items()]
+
+
+def merge(series, labels, value, how):
+    key = tuple(sorted(labels.items()))
+    series[key] = how(series[key], value) if key in series else value
