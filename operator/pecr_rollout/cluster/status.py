@@ -1,19 +1,19 @@
 """The one status write of a reconcile."""
 
-from pecr_rollout.api.rollout import ControllerRollout, read
+from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import Status
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.resources import ROLLOUTS, Json
 
 
-async def write_status(api: Api, rollout: ControllerRollout, status: Status) -> ControllerRollout:
+async def write_status(api: Api, rollout: ControllerRollout, status: Status) -> Json:
     """Replace the status as a whole, if the rollout is still as it was read.
 
     A JSON patch: a merge would keep keys that are gone, and a replacement would have to carry
     the whole spec.
 
     Returns:
-        The rollout as it is after the write.
+        The resource as it is after the write.
 
     Raises:
         ConflictError: it was changed meanwhile; read it again and decide again.
@@ -25,10 +25,9 @@ async def write_status(api: Api, rollout: ControllerRollout, status: Status) -> 
         {"op": "add", "path": "/metadata/resourceVersion", "value": metadata.resource_version},
         {"op": "add", "path": "/status", "value": status_body(status)},
     ]
-    body = await api.edit(
+    return await api.edit(
         ROLLOUTS, metadata.namespace, metadata.name, operations, subresource="status"
     )
-    return read(body)
 
 
 def status_body(status: Status) -> Json:

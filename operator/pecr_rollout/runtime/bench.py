@@ -1,12 +1,14 @@
 """The judges of all rollouts that share a Prometheus, fed tick by tick with one set of queries."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
-from pecr_rollout.api.types import seconds
+from pecr_rollout.api.status import CohortFigures, FiguresStatus
 from pecr_rollout.judge import Judgement, Reason, SignalJudge, SignalVerdict, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Snapshot
@@ -14,14 +16,16 @@ from pecr_rollout.lifecycle.situation import Judged
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.collector import Collected, Collector, Due
+from pecr_rollout.telemetry.diagnostics import Figures, Watched, figures
 from pecr_rollout.telemetry.errors import PrometheusUnavailable
 from pecr_rollout.telemetry.questions import Asked, ask, settings
 from pecr_rollout.telemetry.subjects import Subject
 
 HISTORY_TICKS = 240
 """Evaluations of the fleet's history that its noise is learnt from: 2 h at 30 s."""
-RETRY = 1.0
-"""Seconds until Prometheus is asked for its time again."""
+STOP_REASONS_SHOWN = 16
+FIGURES_TICKS = 2
+"""Evaluations between two readings of the figures for people: a minute at 30 s."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ class _Seat:
     judges: Mapping[str, SignalJudge] = field(default_factory=dict)
     last: float | None = None
     judgement: Judgement | None = None
-    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    figures_at: float = 0.0
+    figures: FiguresStatus | None = None
 
 
 class Bench:
@@ -122,6 +127,13 @@ class Bench:
         self._wake = wake
         self._seats: dict[Key, _Seat] = {}
         self._opened = asyncio.Event()
+
+    def now(self) -> float:
+        """Give the Prometheus server's time; ours while it was never heard of."""
+        try:
+            return self.prometheus.clock.now()
+        except LookupError:
+            return time.time()
 
     def __len__(self) -> int:
         """Count the rollouts that are being judged."""
@@ -154,7 +166,7 @@ class Bench:
             now = await self.prometheus.now()
         except PrometheusUnavailable as error:
             self._say_unavailable(list(self._seats), error)
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(min(s.case.settings.tick for s in self._seats.values()))
             return
         ticks = {s.case.settings.tick for s in self._seats.values()}
         when = {tick: self.collector.next_tick(tick, now) for tick in ticks}
@@ -162,9 +174,7 @@ class Bench:
         self._opened.clear()
         if await self._interrupted(first - now):
             return
-        due = [
-            key for key, s in self._seats.items() if when.get(s.case.settings.tick) == first
-        ]
+        due = [key for key, s in self._seats.items() if when.get(s.case.settings.tick) == first]
         await self.evaluate(due, first)
 
     async def _interrupted(self, delay: float) -> bool:
@@ -185,10 +195,29 @@ class Bench:
             return
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
+        await self._read_figures(seats, until)
         for key, seat in seats.items():
             if self._seats.get(key) is seat and str(key) in collected:
                 _take(seat, collected[str(key)])
                 self._wake(key)
+
+    async def _read_figures(self, seats: Mapping[Key, _Seat], until: float) -> None:
+        """Read what people look at, once in a while; a verdict never waits for it."""
+        watched = [
+            Watched(str(key), s.case.canary, s.case.baseline)
+            for key, s in seats.items()
+            if until - s.figures_at >= FIGURES_TICKS * s.case.settings.tick
+        ]
+        if not watched:
+            return
+        window = max(s.case.settings.sustained_for for s in seats.values())
+        try:
+            found = await figures(self.prometheus, watched, until, window)
+        except PrometheusUnavailable:
+            return
+        for key, seat in seats.items():
+            if str(key) in found:
+                seat.figures, seat.figures_at = _figures_status(found[str(key)]), until
 
     async def _appoint(self, seats: Mapping[Key, _Seat], until: float) -> None:
         """Give new cases their judges, who know the fleet's history."""
@@ -197,7 +226,7 @@ class Bench:
             by_name = {str(key): seat for key, seat in some.items()}
             history = await self.collector.history(
                 [s.case.due(k, until, None) for k, s in some.items()],
-                lambda due, seats=by_name: seats[due.key].case.fleet,
+                partial(_fleet, by_name),
                 span,
             )
             for name, seat in by_name.items():
@@ -216,6 +245,34 @@ class Bench:
                 self._wake(key)
 
 
+def _fleet(seats: Mapping[str, _Seat], due: Due) -> Subject:
+    return seats[due.key].case.fleet
+
+
+def _figures_status(both: tuple[Figures, Figures | None]) -> FiguresStatus:
+    canary, baseline = both
+    return FiguresStatus(
+        canary=_cohort_figures(canary),
+        baseline=None if baseline is None else _cohort_figures(baseline),
+    )
+
+
+def _cohort_figures(found: Figures) -> CohortFigures:
+    reasons = sorted(found.stop_reasons.items(), key=lambda item: -item[1])[:STOP_REASONS_SHOWN]
+    return CohortFigures(
+        requests=round(found.requests, 1),
+        p95_ms=_rounded(found.p95_ms),
+        p99_ms=_rounded(found.p99_ms),
+        queue_wait_p95_ms=_rounded(found.queue_wait_p95_ms),
+        inflight=found.inflight,
+        stop_reasons={name: round(count, 1) for name, count in reasons},
+    )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)
+
+
 def _take(seat: _Seat, collected: Collected) -> None:
     for name, evaluations in collected.evaluations.items():
         for evaluation in evaluations:
@@ -232,6 +289,3 @@ def _unavailable(verdict: SignalVerdict, error: PrometheusUnavailable) -> Signal
     sentence = f"Prometheus gives no answer that can be used: {error}"
     reason = Reason.PROMETHEUS_UNAVAILABLE
     return replace(verdict, state=State.UNKNOWN, reason=reason, sentence=sentence)
-
-
-__all__ = ["Bench", "Case", "fleet_of", "open_case", "seconds"]

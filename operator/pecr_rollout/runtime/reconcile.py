@@ -1,0 +1,225 @@
+"""The reconcile step, one for every rollout and every wake-up.
+
+observe -> judge -> plan -> carry out -> one status write, if it changed -> then Events and metrics.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from pydantic import ValidationError
+
+from pecr_rollout.api.rollout import ControllerRollout, read
+from pecr_rollout.api.status import Stage, Status, epoch, instant
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.errors import (
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+)
+from pecr_rollout.cluster.events import Announcement, announce
+from pecr_rollout.cluster.execute import execute
+from pecr_rollout.cluster.observe import observe
+from pecr_rollout.cluster.resources import ROLLOUTS
+from pecr_rollout.cluster.status import write_status
+from pecr_rollout.lifecycle.draft import Plan
+from pecr_rollout.lifecycle.observation import Cluster, Observation
+from pecr_rollout.lifecycle.plan import blocked, plan, worth_writing
+from pecr_rollout.lifecycle.situation import Situation, judged
+from pecr_rollout.lifecycle.stages import wants_preflight
+from pecr_rollout.runtime import logs
+from pecr_rollout.runtime.bench import Bench, open_case
+from pecr_rollout.runtime.checks import run_checks
+from pecr_rollout.runtime.metrics import Metrics
+from pecr_rollout.runtime.queue import DueQueue, Key
+from pecr_rollout.runtime.table import Body, Table
+from pecr_rollout.runtime.unreadable import stall_unreadable
+
+RETRY_AFTER: Final = 1.0
+"""Seconds until what the API server did not take is tried again."""
+BLOCKED_RETRY: Final = 30.0
+"""Seconds until something that only a person can end is tried again."""
+TRUST_WATCHES: Final = 1800.0
+"""Seconds for which an observation holds while no watch says otherwise."""
+
+WOKEN_BY_EVALUATION: Final = ("judging", "inconclusive")
+"""Rows after which the next evaluation is the wake-up, so that all share its queries."""
+
+PERSONAL: Final = (ForbiddenError, InvalidError, RefusedError)
+"""Errors that only a person can end."""
+
+
+@dataclass
+class Reconciler:
+    """Everything that a reconcile works with.
+
+    Attributes:
+        api: the API server.
+        benches: the judges, by the name of their Prometheus.
+        table: the rollouts that are known.
+        queue: when each is due.
+        metrics: the operator's own.
+        log_format: plain or json.
+        seen: the last observation of each rollout, until a watch or a write makes it old.
+    """
+
+    api: Api
+    benches: Mapping[str, Bench]
+    table: Table
+    queue: DueQueue
+    metrics: Metrics
+    log_format: str = "plain"
+    seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
+
+    def outdate(self, key: Key) -> None:
+        """Let the next reconcile look at the cluster again, now."""
+        self.seen.pop(key, None)
+        self.queue.add(key)
+
+    def forget(self, key: Key) -> None:
+        """Drop everything about a rollout that is gone."""
+        self.seen.pop(key, None)
+        self.queue.drop(key)
+        self.metrics.forget(key)
+        for bench in self.benches.values():
+            bench.dismiss(key)
+
+    async def work(self) -> None:
+        """Reconcile what is due, for ever."""
+        while True:
+            key = await self.queue.take()
+            try:
+                await self._reconcile_safely(key)
+            finally:
+                self.queue.done(key)
+
+    async def _reconcile_safely(self, key: Key) -> None:
+        try:
+            await self.reconcile(key)
+        except ConflictError:
+            await self._read_again(key)
+        except ClusterError as error:
+            self.metrics.errors.labels(type(error).__name__).inc()
+            logs.LOGGER.warning("%s: %s", key, error)
+            self.seen.pop(key, None)
+            self.queue.add(key, error.retry_after or RETRY_AFTER)
+
+    async def _read_again(self, key: Key) -> None:
+        """Answer a conflict: somebody was faster than the watch told us."""
+        self.seen.pop(key, None)
+        try:
+            body = await self.api.find(ROLLOUTS, *key)
+        except ClusterError:
+            body = None
+        if body is not None:
+            self.table.put(body)
+        self.queue.add(key, RETRY_AFTER / 10)
+
+    async def reconcile(self, key: Key) -> None:
+        """Bring one rollout one step further.
+
+        Raises:
+            ClusterError: the API server did not do as asked; nothing is lost, try again.
+        """
+        body = self.table.get(key)
+        if body is None:
+            return
+        try:
+            rollout = read(body)
+        except ValidationError as error:
+            await self._stall(key, body, error)
+            return
+        observation = await self._observe(key, rollout)
+        drawn = plan(observation)
+        try:
+            await self._carry_out(key, rollout, observation.cluster, drawn)
+        except PERSONAL as error:
+            self.metrics.errors.labels(type(error).__name__).inc()
+            drawn = replace(
+                blocked(observation, type(error).__name__.removesuffix("Error"), str(error)),
+                due=observation.now + BLOCKED_RETRY,
+            )
+        await self._record(key, rollout, drawn, observation.now)
+
+    async def _stall(self, key: Key, body: Body, error: ValidationError) -> None:
+        for bench in self.benches.values():
+            bench.dismiss(key)
+        written = await stall_unreadable(self.api, body, error, time.time())
+        if written is not None:
+            self.table.put(written)
+
+    async def _observe(self, key: Key, rollout: ControllerRollout) -> Observation:
+        bench = self.benches.get(rollout.spec.analysis.prometheus)
+        now = bench.now() if bench else time.time()
+        cluster = await self._cluster(key, rollout)
+        situation = Situation(Observation(rollout, cluster, now))
+        if wants_preflight(situation):
+            known = tuple(self.benches)
+            checks = await run_checks(self.api, bench, known, rollout, cluster)
+            return Observation(rollout, cluster, now, preflight=checks)
+        return self._judge(key, situation, bench)
+
+    async def _cluster(self, key: Key, rollout: ControllerRollout) -> Cluster:
+        """Look at the cluster, unless nothing can have changed since the last look."""
+        known = self.seen.get(key)
+        steady = rollout.status.stage in (Stage.JUDGING, Stage.IDLE)
+        if known is not None and steady and time.monotonic() - known[0] < TRUST_WATCHES:
+            return known[1]
+        began = time.monotonic()
+        cluster = await observe(self.api, rollout)
+        self.seen[key] = (began, cluster)
+        return cluster
+
+    def _judge(self, key: Key, situation: Situation, bench: Bench | None) -> Observation:
+        observation, who = situation.observation, judged(situation)
+        if who is None or bench is None:
+            for other in self.benches.values():
+                other.dismiss(key)
+            return observation
+        rollout, snapshot = situation.rollout, situation.cluster.snapshot
+        seat = bench.hear(key, open_case(rollout, situation.spec, who, snapshot))
+        return replace(observation, judgement=seat.judgement, figures=seat.figures)
+
+    async def _carry_out(
+        self, key: Key, rollout: ControllerRollout, cluster: Cluster, drawn: Plan
+    ) -> None:
+        if drawn.actions:
+            self.seen.pop(key, None)
+        for action in drawn.actions:
+            await execute(self.api, rollout, cluster, action)
+
+    async def _record(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
+        status = drawn.status
+        if worth_writing(rollout.status, status, now):
+            status = status.model_copy(update={"figures_at": instant(now)})
+            await self._write(key, rollout, status)
+            await self._tell(rollout, drawn, now)
+        opened = status.incident.opened_at if status.incident else None
+        self.metrics.show(key, status, epoch(opened) if opened else None)
+        if drawn.due is not None and drawn.row not in WOKEN_BY_EVALUATION:
+            self.queue.add(key, drawn.due - now)
+
+    async def _write(self, key: Key, rollout: ControllerRollout, status: Status) -> None:
+        try:
+            self.table.put(await write_status(self.api, rollout, status))
+        except NotFoundError:
+            self.table.drop(key, rollout.metadata.uid)
+            self.forget(key)
+
+    async def _tell(self, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
+        """Tell what happened, now that it is recorded."""
+        self.metrics.planned(rollout, drawn)
+        log = logs.of_rollout(rollout, self.log_format)
+        log.info("%s: %s", drawn.row, drawn.status.message)
+        for note in drawn.notes:
+            announcement = Announcement(
+                note.key, note.reason, note.message, now, warning=note.kind == "Warning"
+            )
+            try:
+                await announce(self.api, rollout, announcement)
+            except ClusterError as error:
+                log.warning("the Event %s could not be written: %s", note.reason, error)

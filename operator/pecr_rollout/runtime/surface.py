@@ -1,0 +1,70 @@
+"""The operator's own HTTP surface: /metrics, /healthz, /readyz. Nothing else listens."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+Check = Callable[[], str]
+"""Gives what is wrong, or an empty text."""
+
+
+def application(registry: CollectorRegistry, alive: Check, ready: Check) -> web.Application:
+    """Build the surface.
+
+    Args:
+        registry: of the operator's metrics.
+        alive: a failure here means that the process should be restarted.
+        ready: a failure here means that it does not work yet.
+    """
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+        )
+
+    def answer(check: Check) -> Callable[[web.Request], "web.Response"]:
+        def handler(_: web.Request) -> web.Response:
+            problem = check()
+            return web.Response(text=problem or "ok", status=503 if problem else 200)
+
+        return handler
+
+    async def healthz(request: web.Request) -> web.Response:
+        return answer(alive)(request)
+
+    async def readyz(request: web.Request) -> web.Response:
+        return answer(ready)(request)
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    return app
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve an application while the context lasts.
+
+    Args:
+        app: what to serve.
+        host: address to bind; all if empty.
+        port: to bind; 0 takes a free one.
+
+    Yields:
+        The port that was bound.
+
+    Raises:
+        OSError: the address is taken.
+    """
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host or None, port)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
