@@ -117,6 +117,8 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
         metavar="URL",
         help="judge live counts instead of files, with --rollout (needs the package)",
     )
+    group.add_argument("--prometheus-token-file", metavar="FILE", help="bearer token for it")
+    group.add_argument("--prometheus-ca-file", metavar="FILE", help="certificates to trust there")
     group.add_argument(
         "--since", type=_duration, metavar="DURATION", help="how far back: 90s, 10m (default), 1h"
     )

@@ -21,7 +21,7 @@ FORMS = {"json": to_json, "md": to_markdown, "env": to_env}
 class Exit(IntEnum):
     """The guard's exit statuses."""
 
-    OK = 0  # healthy, or a fallback that nobody asked to fail on
+    OK = 0  # healthy, or what nobody asked to fail on
     REFUSED = 1  # input that cannot be read or trusted, or a wrong command line
     FALLBACK = 2  # a fallback is required, and only ever that
     INCONCLUSIVE = 3  # too little evidence, where evidence is required
@@ -50,7 +50,7 @@ def _guard(options: Namespace) -> Exit:
     except Refused:
         discard(outputs.values())  # a verdict of an earlier run must not pass for this one's
         raise
-    return _exit(report.status, fail_on_fallback=options.fail_on_fallback)
+    return _exit(report.status, options)
 
 
 def _decided(options: Namespace) -> DecisionReport:
@@ -76,11 +76,12 @@ def _measured(options: Namespace) -> Measured:
     return read_files(options.summary, options.metrics_gates)
 
 
-def _exit(status: Status, *, fail_on_fallback: bool) -> Exit:
-    if status is Status.INCONCLUSIVE:
+def _exit(status: Status, options: Namespace) -> Exit:
+    if status is Status.INCONCLUSIVE and options.require_evidence:
         return Exit.INCONCLUSIVE
-    failed = status is Status.FALLBACK_REQUIRED and fail_on_fallback
-    return Exit.FALLBACK if failed else Exit.OK
+    if status is Status.FALLBACK_REQUIRED and options.fail_on_fallback:
+        return Exit.FALLBACK
+    return Exit.OK
 
 
 def _outputs(options: Namespace) -> dict[str, str]:
