@@ -293,6 +293,14 @@ def test_a_held_component_answers_nothing(localcluster):
         localcluster.resume_component("prometheus")
 
 
+def test_a_fleet_restart_is_a_restart_of_every_container(namespace):
+    namespace.install_target(replicas=2)
+    namespace.cluster.stop_component("fleet")
+    namespace.cluster.start_component("fleet")
+    pods = namespace.fleet.wait(namespace.name, _ready(2))
+    assert [pod.restarts for pod in pods] == [1, 1]
+
+
 def test_helm_and_the_other_tools_are_there(localcluster):
     for name in ("helm", "promtool", "etcdctl", "etcdutl", "actionlint"):
         assert localcluster.binary(name).exists()
