@@ -118,9 +118,12 @@ def run_operator(
     prometheus_ca_file: Annotated[
         Path | None, typer.Option(help="CA certificates that Prometheus is checked with.")
     ] = None,
-    metrics_host: Annotated[str, typer.Option(help="Address of the operator's /metrics.")] = "",
-    metrics_port: Annotated[int, typer.Option(min=0, max=65535)] = 9464,
-    health_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /healthz.")] = 8080,
+    listen_host: Annotated[
+        str, typer.Option(help="Address of /metrics, /healthz and /readyz; all if empty.")
+    ] = "",
+    listen_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Their port; 0 takes a free one.")
+    ] = 8080,
     log_format: Annotated[LogFormat, typer.Option()] = LogFormat.PLAIN,
     verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False,
 ) -> None:
@@ -128,16 +131,17 @@ def run_operator(
     if bool(namespace) == all_namespaces:
         raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
     from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
+    from pecr_rollout.runtime.settings import Settings  # noqa: PLC0415 - with it
 
     run_runtime(
-        namespaces=tuple(namespace or ()),
-        all_namespaces=all_namespaces,
-        prometheus_url=prometheus_url,
-        prometheus_token_file=prometheus_token_file,
-        prometheus_ca_file=prometheus_ca_file,
-        metrics_host=metrics_host,
-        metrics_port=metrics_port,
-        health_port=health_port,
-        log_format=log_format.value,
-        verbose=verbose,
+        Settings(
+            namespaces=tuple(namespace or ()),
+            prometheus_url=prometheus_url,
+            prometheus_token_file=prometheus_token_file,
+            prometheus_ca_file=prometheus_ca_file,
+            listen_host=listen_host,
+            listen_port=listen_port,
+            log_format=log_format.value,
+            verbose=verbose,
+        )
     )

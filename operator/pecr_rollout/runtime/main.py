@@ -8,7 +8,7 @@ import kopf
 from pecr_rollout.cluster.client import open_api
 from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.bench import Bench
-from pecr_rollout.runtime.handlers import register
+from pecr_rollout.runtime.handlers import REGISTRY
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue
 from pecr_rollout.runtime.reconcile import Reconciler
@@ -58,10 +58,9 @@ async def _together(
     settings: Settings, reconciler: Reconciler, bench: Bench, ready: asyncio.Event
 ) -> None:
     """Run kopf, the workers and the judges; the end of one is the end of all."""
-    registry = kopf.OperatorRegistry()
-    register(registry, reconciler)
     watching = kopf.operator(
-        registry=registry,
+        registry=REGISTRY,
+        memo=reconciler,
         standalone=True,
         namespaces=settings.namespaces,
         clusterwide=not settings.namespaces,

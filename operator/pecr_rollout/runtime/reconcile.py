@@ -36,7 +36,7 @@ from pecr_rollout.runtime.bench import Bench, open_case
 from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
-from pecr_rollout.runtime.table import Body, Table
+from pecr_rollout.runtime.table import Body, Table, Watched
 from pecr_rollout.runtime.unreadable import stall_unreadable
 
 RETRY_AFTER: Final = 1.0
@@ -79,6 +79,19 @@ class Reconciler:
         """Let the next reconcile look at the cluster again, now."""
         self.seen.pop(key, None)
         self.queue.add(key)
+
+    def changed(self, watched: Watched) -> None:
+        """Wake the rollouts that depend on an object."""
+        for key in self.table.watchers(watched):
+            self.outdate(key)
+
+    def gone(self, key: Key, uid: str) -> None:
+        """Forget a rollout that is gone, and wake those that may wait for its locks."""
+        if self.table.drop(key, uid):
+            self.forget(key)
+        for other in self.table:
+            if other.namespace == key.namespace:
+                self.outdate(other)
 
     def forget(self, key: Key) -> None:
         """Drop everything about a rollout that is gone."""
@@ -207,8 +220,7 @@ class Reconciler:
         try:
             self.table.put(await write_status(self.api, rollout, status))
         except NotFoundError:
-            self.table.drop(key, rollout.metadata.uid)
-            self.forget(key)
+            self.gone(key, rollout.metadata.uid)
 
     async def _tell(self, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
         """Tell what happened, now that it is recorded."""

@@ -25,24 +25,21 @@ def application(registry: CollectorRegistry, alive: Check, ready: Check) -> web.
             body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         )
 
-    def answer(check: Check) -> Callable[[web.Request], "web.Response"]:
-        def handler(_: web.Request) -> web.Response:
-            problem = check()
-            return web.Response(text=problem or "ok", status=503 if problem else 200)
+    async def healthz(_: web.Request) -> web.Response:
+        return _answer(alive())
 
-        return handler
-
-    async def healthz(request: web.Request) -> web.Response:
-        return answer(alive)(request)
-
-    async def readyz(request: web.Request) -> web.Response:
-        return answer(ready)(request)
+    async def readyz(_: web.Request) -> web.Response:
+        return _answer(ready())
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     return app
+
+
+def _answer(problem: str) -> web.Response:
+    return web.Response(text=problem or "ok", status=503 if problem else 200)
 
 
 @asynccontextmanager
