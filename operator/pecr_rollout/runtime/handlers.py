@@ -48,20 +48,21 @@ async def rollout(event: kopf.RawEvent, memo: Reconciler, **_: object) -> None:
 
 
 @kopf.on.event("apps", "v1", "deployments", registry=REGISTRY)
-async def deployment(namespace: str, name: str, memo: Reconciler, **_: object) -> None:
+async def deployment(namespace: str | None, name: str, memo: Reconciler, **_: object) -> None:
     """Wake the rollouts of a Deployment."""
-    memo.changed(Watched("deployments", namespace, name))
+    memo.changed(Watched("deployments", namespace or "", name))
 
 
 @kopf.on.event("v1", "configmaps", registry=REGISTRY)
-async def config_map(namespace: str, name: str, memo: Reconciler, **_: object) -> None:
+async def config_map(namespace: str | None, name: str, memo: Reconciler, **_: object) -> None:
     """Wake the rollouts of a ConfigMap."""
-    memo.changed(Watched("configmaps", namespace, name))
+    memo.changed(Watched("configmaps", namespace or "", name))
 
 
 @kopf.on.event("v1", "pods", registry=REGISTRY)
-async def pod(namespace: str, meta: kopf.Meta, memo: Reconciler, **_: object) -> None:
+async def pod(namespace: str | None, meta: kopf.Meta, memo: Reconciler, **_: object) -> None:
     """Wake the rollouts of the Deployment that a pod is of."""
     for owner in meta.get("ownerReferences") or ():
         if owner.get("kind") == "ReplicaSet":  # named <deployment>-<hash>
-            memo.changed(Watched("deployments", namespace, owner["name"].rpartition("-")[0]))
+            target = owner["name"].rpartition("-")[0]
+            memo.changed(Watched("deployments", namespace or "", target))
