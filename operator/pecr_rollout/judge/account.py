@@ -1,7 +1,7 @@
 """The bets of one signal, tick by tick."""
 
 from pecr_rollout.judge.betting import Draw, breach_wealth, fresh_money, within_wealth
-from pecr_rollout.judge.borders import Borders, beside_fleet, borders, holds_shared
+from pecr_rollout.judge.borders import Borders, beside_fleet, borders, holds_shared, odds_for_breach
 from pecr_rollout.judge.evidence import Counts, Question, Settings
 from pecr_rollout.judge.noise import Noise
 
@@ -21,8 +21,9 @@ class Account:
         self._question = question
         self._settings = settings
         self._noise = noise
-        self._breach = breach_wealth()
-        self._shared = breach_wealth() if holds_shared(question, settings) else None
+        needed = odds_for_breach(question, settings)
+        self._breach = breach_wealth(needed)
+        self._shared = breach_wealth(needed) if holds_shared(question, settings) else None
         self._within = within_wealth()
         self._ticks = 0
         self._segment = 0

@@ -11,13 +11,13 @@ against "more than Δ over".
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, inf, log1p
+from math import exp, inf, log, log1p
 
 BREACH_BETS = (0.15, 0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
-WITHIN_BETS = (-0.1, -0.2, -0.35, -0.5, -0.7, -0.9)
-BREACH_CAP = 6.0  # nats per tick: no single tick convinces
-_WITHIN_CAP = 200.0  # nothing but an overflow's guard
-_MOST = 1e100
+WITHIN_BETS = (-0.2, -0.35, -0.55, -0.9)
+BREACH_MOST = 400.0  # times, in one tick, however much there is
+_SPIKE = 0.5  # of the odds needed, in one tick from nothing
+_RICHEST = 1e100  # nothing but an overflow's guard
 _STAKE = 0.8  # of the money at most lost by one request
 
 
@@ -73,12 +73,21 @@ def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
 class Wealth:
     """Money on several bets at once; its mean is the evidence, as odds against the claim."""
 
-    __slots__ = ("_bets", "_cap", "_money")
+    __slots__ = ("_bets", "_first", "_money", "_most")
 
-    def __init__(self, bets: Sequence[float], cap: float, start: float) -> None:
+    def __init__(self, bets: Sequence[float], start: float, first: float, most: float) -> None:
+        """Begin.
+
+        Args:
+            bets: see `gains`.
+            start: money on each bet.
+            first: the most that a tick may multiply the money by; more if there is more already.
+            most: the most that a tick may ever multiply it by.
+        """
         self._bets = tuple(bets)
-        self._cap = cap
         self._money = [start] * len(self._bets)
+        self._first = first
+        self._most = most
 
     @property
     def odds(self) -> float:
@@ -91,21 +100,27 @@ class Wealth:
 
     def play(self, border: Border, draw: Draw, noise: float) -> None:
         """Settle one tick; where counts vary more than by chance, it is worth the less."""
-        nats = gains(self._bets, border, draw)
-        self._money = [
-            min(_MOST, money * exp(min(gain / noise, self._cap)))
-            for money, gain in zip(self._money, nats, strict=True)
-        ]
+        settled = []
+        for money, gain in zip(self._money, gains(self._bets, border, draw), strict=True):
+            nats = gain / noise
+            if nats > 0:
+                nats = min(nats, log(min(self._most, self._first * max(1.0, money))))
+            settled.append(min(_RICHEST, money * exp(nats)))
+        self._money = settled
 
 
-def breach_wealth() -> Wealth:
-    """Give the money against "no more than the limit"; it starts empty, see `fresh_money`."""
-    return Wealth(BREACH_BETS, BREACH_CAP, 0.0)
+def breach_wealth(needed: float) -> Wealth:
+    """Give the money against "no more than the limit"; it starts empty, see `fresh_money`.
+
+    One tick brings no more than a part of the odds needed: a spike alone never convinces.
+    """
+    first = _SPIKE * needed
+    return Wealth(BREACH_BETS, 0.0, first, max(first, BREACH_MOST))
 
 
 def within_wealth() -> Wealth:
     """Give the money against "at the limit or beyond"."""
-    return Wealth(WITHIN_BETS, _WITHIN_CAP, 1.0)
+    return Wealth(WITHIN_BETS, 1.0, _RICHEST, _RICHEST)
 
 
 def fresh_money(segment: int) -> float:

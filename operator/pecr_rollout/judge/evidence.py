@@ -190,7 +190,7 @@ class Settings:
     @property
     def window_ticks(self) -> int:
         """Give the trigger's shortest window: a fifth of `sustained_for`, at least 2 ticks."""
-        return max(2, round(self.sustained_ticks / 5))
+        return min(self.sustained_ticks, max(2, round(self.sustained_ticks / 5)))
 
     @property
     def tolerated_unknowns(self) -> int:

@@ -2,23 +2,27 @@
 
 from collections import deque
 from collections.abc import Iterable
+from math import sqrt
 
 from pecr_rollout.judge.evidence import Counts
 
 HISTORY = 240  # ticks that are remembered: 2 h at 30 s
 CALIBRATED = HISTORY // 2  # with fewer, bursts that last minutes may not have been seen
-BLOCKS = (1, 2, 4, 8, 12)  # ticks; noise of several lengths, since bursts last
+BLOCKS = (1, 2, 4, 8, 12, 24)  # ticks; noise of several lengths, since bursts last
 _BLOCKS_NEEDED = 6  # for an estimate at a length
+_DOUBT = 3.0  # an estimate from n pairs of blocks is raised by this over the root of n
 
 
 class Noise:
     """The fleet's latest ticks, and what they say of the next ones."""
 
-    __slots__ = ("_bad", "_blocks", "_total")
+    __slots__ = ("_bad", "_blocks", "_seen", "_sum_bad", "_sum_total", "_total")
 
     def __init__(self, history: Iterable[Counts] = ()) -> None:
         self._bad: deque[float] = deque(maxlen=HISTORY)
         self._total: deque[float] = deque(maxlen=HISTORY)
+        self._seen = 0
+        self._sum_bad = self._sum_total = 0.0
         self._blocks = [_Blocks(size) for size in BLOCKS]
         for counts in history:
             self.add(counts)
@@ -30,8 +34,12 @@ class Noise:
         bad = min(counts.bad, counts.total)
         self._bad.append(bad)
         self._total.append(counts.total)
+        self._sum_bad += bad
+        self._sum_total += counts.total
+        self._seen += 1
         for blocks in self._blocks:
-            blocks.add(bad, counts.total)
+            if self._seen % blocks.size == 0:
+                blocks.close(self._sum_bad, self._sum_total)
 
     @property
     def calibrated(self) -> bool:
@@ -62,37 +70,35 @@ class Noise:
 class _Blocks:
     """Neighbouring blocks of ticks, of one length."""
 
-    __slots__ = ("_bad", "_chances", "_last", "_missing", "_scales", "_squares", "_total", "size")
+    __slots__ = ("_chances", "_last", "_scales", "_squares", "_start", "size")
 
     def __init__(self, size: int) -> None:
         pairs = HISTORY // size - 1
         self.size = size
-        self._bad = self._total = 0.0
-        self._missing = size
+        self._start = (0.0, 0.0)
         self._last: tuple[float, float] | None = None
         self._squares: deque[float] = deque(maxlen=pairs)
         self._chances: deque[float] = deque(maxlen=pairs)
         self._scales: deque[float] = deque(maxlen=pairs)
 
-    def add(self, bad: float, total: float) -> None:
-        """Add a tick with requests in it to the block; compare the block when it is full."""
-        self._bad += bad
-        self._total += total
-        self._missing -= 1
-        if self._missing:
-            return
-        if self._last is not None:
-            self._compare(*self._last)
-        self._last = self._bad, self._total
-        self._bad = self._total = 0.0
-        self._missing = self.size
+    def close(self, bad: float, total: float) -> None:
+        """End a block, with requests in it, and compare it with the one before.
 
-    def _compare(self, bad: float, total: float) -> None:
-        """Note by how much this block differs from the one before."""
-        ratio = self._total / total
-        self._squares.append((self._bad - bad * ratio) ** 2)
-        self._chances.append(self._total * (1 + ratio))
-        self._scales.append(self._total**2)
+        Args:
+            bad: all bad requests until now.
+            total: all requests until now.
+        """
+        block = bad - self._start[0], total - self._start[1]
+        if self._last is not None:
+            self._compare(*self._last, *block)
+        self._last, self._start = block, (bad, total)
+
+    def _compare(self, bad1: float, total1: float, bad2: float, total2: float) -> None:
+        """Note by how much two neighbours differ."""
+        ratio = total2 / total1
+        self._squares.append((bad2 - bad1 * ratio) ** 2)
+        self._chances.append(total2 * (1 + ratio))
+        self._scales.append(total2 * total2)
 
     def excess(self, rate: float) -> float:
         """Give the CV² of the rate beyond chance, from differences of neighbours: a drift cancels.
@@ -103,4 +109,5 @@ class _Blocks:
         if len(self._squares) < _BLOCKS_NEEDED - 1:
             return 0.0
         surplus = sum(self._squares) - rate * (1 - rate) * sum(self._chances)
-        return max(0.0, surplus / (2 * rate * rate * sum(self._scales)))
+        doubt = 1 + _DOUBT / sqrt(len(self._squares))
+        return max(0.0, doubt * surplus / (2 * rate * rate * sum(self._scales)))

@@ -6,7 +6,6 @@ from math import log
 
 from pecr_rollout.judge.betting import (
     BREACH_BETS,
-    BREACH_CAP,
     WITHIN_BETS,
     Border,
     Draw,
@@ -98,8 +97,9 @@ def least_rate(question: Question, settings: Settings, now: Borders, draw: Draw)
     ticks = settings.hold / settings.tick
     if draw.canary_total <= 0 or (beside_fleet(question) and draw.baseline_total <= 0):
         return None
-    need = log(odds_for_breach(question, settings)) + _MARGIN + log(2 * len(BREACH_BETS))
-    if need > BREACH_CAP * ticks:
+    odds = odds_for_breach(question, settings)
+    need = log(odds) + _MARGIN + log(2 * len(BREACH_BETS))
+    if need > log(odds / 2) * ticks:
         return None
     least = max(question.limit, _least_rate(now.breach, draw, need / ticks * now.noise))
     return least if least <= 1 else None

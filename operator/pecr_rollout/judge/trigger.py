@@ -120,6 +120,8 @@ class Trigger:
         return Window(length, canary, add_up(fleet) if fleet else None)
 
     def _why_unknown(self) -> Reason | None:
+        if len(self._ticks) < self._settings.window_ticks:
+            return Reason.SETTLING
         if self.window.canary.total < self._settings.min_requests:
             return Reason.TOO_FEW_REQUESTS
         return Reason.COARSE if self._coarse() else None
