@@ -48,7 +48,7 @@ def due_steps(s: Situation) -> tuple[FallbackStep, ...]:
 def breach_text(s: Situation) -> str:
     """Say what is in breach, with the evidence."""
     breaches = s.observation.judgement.breaches if s.observation.judgement else ()
-    return " ".join(f"{v.name}: {v.sentence}" for v in breaches) or "sustained breach"
+    return " ".join(v.sentence for v in breaches) or "sustained breach"
 
 
 def answer_breach(s: Situation) -> Plan:

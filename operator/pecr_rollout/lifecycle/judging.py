@@ -1,6 +1,5 @@
 """What is shown while nothing changes: the evidence, and what is awaited."""
 
-from math import floor
 
 from pecr_rollout.api.enums import Strategy
 from pecr_rollout.api.rollout import PROMOTE
@@ -78,14 +77,7 @@ def slo_text(judgement: Judgement) -> str:
 
 def keep_judging(s: Situation) -> Plan:
     """Say what is awaited, and look again at the next evaluation."""
-    return stay(s, "judging", _awaited(s), due=next_evaluation(s))
-
-
-def next_evaluation(s: Situation) -> float:
-    """Give the next time on the grid of evaluations, in seconds since the epoch."""
-    interval = seconds(s.spec.analysis.interval)
-    begins = s.status.window.since if s.status.window else s.now
-    return begins + interval * max(1, floor((s.now - begins) / interval) + 1)
+    return stay(s, "judging", _awaited(s), due=s.next_evaluation)
 
 
 def _awaited(s: Situation) -> str:

@@ -87,16 +87,17 @@ def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
     identity = s.rollout.spec.identity()
     if snapshot is None or snapshot.identity != identity:
         actions = (*actions, TakeSnapshot(snapshot_of(s)))
-    step = step_status(s, 1)
+    step, run = step_status(s, 1), max(1, s.status.run)
     return move(
         s,
         "start",
-        f"Run {s.status.run}: the delta goes to the cohort of step 1, {cohort_text(step)}.",
+        f"Run {run}: the delta goes to the cohort of step 1, {cohort_text(step)}.",
         phase=Phase.CANARY,
         stage=Stage.WRITING,
         actions=actions,
         event="CanaryStarted",
         changes={
+            "run": run,
             "identity": identity,
             "environment": s.rollout.spec.flag_delta.environment(),
             "step": step,

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import floor
+
+from pydantic import TypeAdapter
 
 from pecr_rollout.api.enums import BaselineSource, CanaryMode
 from pecr_rollout.api.rollout import ControllerRollout
@@ -19,6 +22,8 @@ from pecr_rollout.lifecycle.observation import (
     Workload,
 )
 
+IDENTITY = ("target", "flag_delta", "canary", "slo", "baseline")
+"""The parts of the spec that make a run this run."""
 UNFINISHED = frozenset({Phase.CANARY, Phase.PROMOTING, Phase.FALLBACK})
 GOING_BACK = frozenset({Stage.RESTORING, Stage.ROLLING_BACK})
 
@@ -32,8 +37,14 @@ def run_spec(rollout: ControllerRollout, snapshot: Snapshot | None) -> Spec:
     spec, identity = rollout.spec, rollout.status.identity
     if snapshot is None or snapshot.identity != identity or spec.identity() == identity:
         return spec
-    whole = spec.model_dump(mode="json", exclude_none=True)
-    return Spec.model_validate({**whole, **snapshot.spec})
+    # Part by part: old and new parts need not fit each other, and each was valid in its time.
+    fields = Spec.model_fields
+    parts = {
+        name: TypeAdapter(fields[name].annotation).validate_python(snapshot.spec[alias])
+        for name in IDENTITY
+        if (alias := fields[name].alias or name) in snapshot.spec
+    }
+    return spec.model_copy(update=parts)
 
 
 @dataclass(frozen=True)
@@ -162,8 +173,15 @@ class Situation:
         return tuple(
             lock
             for lock in self.cluster.locks
-            if lock.holder != uid and (lock.holder is not None or lock.incident is not None)
+            if lock.holder != uid
+            and ((lock.holder is not None and not lock.orphaned) or lock.incident is not None)
         )
+
+    @property
+    def own_locks(self) -> tuple[Lock, ...]:
+        """Give the locks that this rollout holds."""
+        uid = self.rollout.metadata.uid
+        return tuple(lock for lock in self.cluster.locks if lock.holder == uid)
 
     @property
     def context(self) -> str:
@@ -180,7 +198,7 @@ class Situation:
     @property
     def trouble(self) -> str:
         """Say why a judged Deployment crashes or cannot finish its roll-out; empty if none does."""
-        bad = (Progress.CRASHING, Progress.STUCK)
+        bad = {Progress.CRASHING} if self.no_room else {Progress.CRASHING, Progress.STUCK}
         return "; ".join(
             f"{w.name}: {w.trouble or w.progress}"
             for w in self.judged_workloads
@@ -188,9 +206,15 @@ class Situation:
         )
 
     @property
-    def unschedulable(self) -> bool:
-        """Tell whether the cluster has no room for the cohort's pods."""
-        return any(w.scheduling for w in self.judged_workloads)
+    def no_room(self) -> bool:
+        """Tell whether the cluster has no room for the managed cohort: the change has no part in it.
+
+        Elsewhere a roll-out that finds no room is one that did not get ready: taking an existing
+        canary or the fleet back and trying again would restart pods for ever.
+        """
+        cohort = self.cohort
+        managed = self.mode is CanaryMode.MANAGED and self.phase is Phase.CANARY
+        return managed and cohort is not None and bool(cohort.scheduling)
 
     @property
     def stage_seconds(self) -> float:
@@ -225,6 +249,14 @@ class Situation:
         """Tell whether the canary is at its last step."""
         step = self.status.step
         return step is None or step.index >= len(self.spec.canary.steps)
+
+
+    @property
+    def next_evaluation(self) -> float:
+        """Give the next time on the grid of evaluations, in seconds since the epoch."""
+        interval = seconds(self.spec.analysis.interval)
+        begins = self.status.window.since if self.status.window else self.now
+        return begins + interval * max(1, floor((self.now - begins) / interval) + 1)
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,8 @@ def wanted_places(s: Situation) -> tuple[Place, ...]:
 
 def former_places(s: Situation) -> tuple[Place, ...]:
     """Give the places that this run wrote, as the snapshot says they were before."""
+    if not s.status.environment:
+        return ()  # nothing was written, or all of it is back: nothing is to roll again
     return tuple(
         Place(
             environment,
@@ -92,12 +94,28 @@ def former_places(s: Situation) -> tuple[Place, ...]:
 
 
 def untouched_places(s: Situation) -> tuple[Place, ...]:
-    """Give the fleet's place while the run has not written it: it is to stay as it was."""
-    target, environment, snapshot = s.cluster.target, s.cluster.environment, s.cluster.snapshot
-    if s.fleet_written or target is None or environment is None or snapshot is None:
+    """Give what the run does not write and yet depends on: it is to stay as it was.
+
+    That is the fleet while it runs without the change, and at a place that the run writes the
+    flags that it does not. None of them is ever written for that.
+    """
+    if s.cluster.snapshot is None:
         return ()
-    keys = {k: snapshot.target.values.get(k) for k in s.status.environment}
-    return (Place(environment, target, keys, snapshot.target.environment_hash),)
+    ours = s.status.environment
+    kept = [
+        Place(
+            environment,
+            workload,
+            {key: value for key, value in before.values.items() if key not in ours},
+            workload.environment_hash,
+        )
+        for environment, workload, before in _written(s)
+        if before is not None
+    ]
+    target, environment, before = s.cluster.target, s.cluster.environment, s.cluster.snapshot.target
+    if not s.fleet_written and target is not None and environment is not None:
+        kept.append(Place(environment, target, before.values, before.environment_hash))
+    return tuple(kept)
 
 
 def _written(s: Situation) -> Iterator[tuple[Environment, Workload, Flags | None]]:
@@ -129,8 +147,17 @@ def clone_differs(s: Situation) -> bool:
 
 def drift(s: Situation) -> str:
     """Say which flag or template somebody else changed in the middle; empty if none."""
-    places = (*wanted_places(s), *untouched_places(s))
-    return "; ".join(text for place in places for text in place.differences)
+    return "; ".join(text for text in (drift_of_ours(s), drift_of_others(s)) if text)
+
+
+def drift_of_ours(s: Situation) -> str:
+    """Say what somebody else changed of what this run wrote."""
+    return "; ".join(text for place in wanted_places(s) for text in place.differences)
+
+
+def drift_of_others(s: Situation) -> str:
+    """Say what somebody else changed of the flags that this run did not write."""
+    return "; ".join(text for place in untouched_places(s) for text in place.differences)
 
 
 def hold_locks(s: Situation) -> Iterator[Action]:
@@ -144,13 +171,11 @@ def hold_locks(s: Situation) -> Iterator[Action]:
 
 
 def carry_out(s: Situation) -> tuple[Action, ...]:
-    """Give the actions that make the recorded environment true."""
-    return (*_forward(s), *hold_locks(s))
+    """Give the actions that make the recorded environment true, the locks before all writes."""
+    return (*hold_locks(s), *_forward(s))
 
 
 def _forward(s: Situation) -> Iterator[Action]:
-    if not s.cluster.finalizer:
-        yield AddFinalizer()
     for place in wanted_places(s):
         yield from place.writes()
     if clone_differs(s) and s.status.step is not None:
