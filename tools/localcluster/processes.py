@@ -42,6 +42,7 @@ def start(command: Sequence[str | Path], log: Path, env: Mapping[str, str]) -> P
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env),
+            cwd=log.parent,
             start_new_session=True,
         )
     # Children are reaped by `alive`; Popen's own complaint about a running child is not wanted.

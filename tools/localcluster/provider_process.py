@@ -74,14 +74,15 @@ class ProcessProvider:
         """Put a snapshot in the place of etcd's data; the API server is down meanwhile."""
         if not path.is_file():
             raise LocalClusterError(f"There is no etcd snapshot {path}.")
-        self._runner.stop(("kube-apiserver", "etcd"), grace=0.5)
+        # The controllers too: what they remember would be of a future that never was.
+        self._runner.stop(self.components, grace=0.5)
         data = self._folder / "etcd"
         shutil.rmtree(data)
         # Revisions go up, never back: watchers notice that their past is gone, and list anew.
         bump = ("--bump-revision=1000000000", "--mark-compacted")
         self._run_etcd_tool("etcdutl", f"--data-dir={data}", "restore", path, *bump)
-        self.start_component("etcd")
-        self.start_component("kube-apiserver")
+        for name in self.components:
+            self.start_component(name)
 
     def _run_etcd_tool(self, tool: str, where: str, verb: str, path: Path, *more: str) -> None:
         program = self._layout.binary(tool)

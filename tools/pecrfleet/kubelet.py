@@ -105,14 +105,19 @@ class Kubelet:
     # The container's life.
 
     def _start(self, pod: Pod) -> None:
-        pod.state = State.STARTING
-        self._spawn(self._start_container(pod))
+        if pod.state is not State.TERMINATING:
+            pod.state = State.STARTING
+            self._spawn(self._start_container(pod))
 
     async def _start_container(self, pod: Pod) -> None:
         try:
             pod.env = await self._environment(pod)
-        except (ConfigError, KubeError, KubeUnreachable) as error:
+        except ConfigError as error:
             self._wait_for_config(pod, str(error))
+            return
+        except (KubeError, KubeUnreachable) as error:
+            log.warning("environment of %s/%s: %s", pod.namespace, pod.name, error)
+            self._set_timer(pod, _RETRY_SECONDS, self._start)
             return
         if pod.state is not State.STARTING:
             return
