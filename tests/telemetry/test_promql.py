@@ -20,6 +20,7 @@ HOSTILE = [
     "\x00\x7f\u2028",
     "😀`'\"",
     "\ud800",
+    "\ufffd",
     "(((((.*)*)*)*",
     "$1 {{ $labels }}",
 ]
@@ -39,10 +40,10 @@ def unquote(text):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_strings_stay_inside_their_quotes(text):
-    assert unquote(promql.quote(text)) == text.encode("utf-8", "replace").decode()
+    assert unquote(promql.quote(text)) == text.replace("\ud800", "\ufffd")
 
 
-@given(st.text())
+@given(st.text(st.characters(blacklist_categories=("Cs",))))
 def test_every_string_is_quoted_as_itself(text):
     assert unquote(promql.quote(text)) == text
 

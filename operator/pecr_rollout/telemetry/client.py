@@ -208,7 +208,7 @@ def _samples(result: Iterable[Any]) -> Iterator[Sample]:
     for entry in result:
         try:
             at, value = entry["value"]
-            yield Sample(entry["metric"], float(at), float(value))
+            yield Sample(_labels(entry["metric"]), float(at), float(value))
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(entry) from error
 
@@ -217,9 +217,15 @@ def _series(result: Iterable[Any]) -> Iterator[Series]:
     for entry in result:
         try:
             points = [(float(at), float(value)) for at, value in entry["values"]]
-            yield Series(entry["metric"], points)
+            yield Series(_labels(entry["metric"]), points)
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(entry) from error
+
+
+def _labels(metric: dict[str, str]) -> dict[str, str]:
+    if type(metric) is not dict or any(type(value) is not str for value in metric.values()):
+        raise TypeError("labels are a mapping of strings")
+    return metric
 
 
 def _malformed(entry: object) -> PrometheusUnavailable:

@@ -27,7 +27,7 @@ class Due:
         baseline: the rest of the fleet; None where there is none.
         interval: seconds between two evaluations.
         since: the start of its window, on the server's clock.
-        until: evaluate up to the last tick at or before this time.
+        until: evaluate up to the last tick at or before this time; `horizon()` or earlier.
         last: the tick of the last evaluation that the caller has; None for all since `since`.
     """
 
@@ -86,6 +86,14 @@ class Collector:
         grid = Grid(interval, self._phase)
         return grid.tick(grid.last(now - delay) + 1) + delay
 
+    async def horizon(self) -> float:
+        """Give the server's time up to which all scrapes are stored: what may be evaluated now.
+
+        Raises:
+            PrometheusUnavailable: the server's time is not known yet, and it gives no answer.
+        """
+        return await self._prometheus.now() - self._prometheus.server.delay
+
     def forget(self, key: str) -> None:
         """Drop what is kept of a rollout that is no longer judged."""
         self._tracks.pop(key, None)
@@ -141,10 +149,13 @@ class Collector:
         batches = [*instants([job for job in jobs if job.ticks == 1])]
         batches += ranges([job for job in jobs if job.ticks > 1])
         for batch in batches:  # one after the other: an answer of this size is large in memory
+            ready = batch.ready()
+            if ready is None:
+                continue
             try:
-                await self._take(batch)
+                await self._take(ready)
             except PrometheusUnavailable as error:
-                troubles |= dict.fromkeys((job.key for job in batch.jobs), error)
+                troubles |= dict.fromkeys((job.key for job in ready.jobs), error)
         return troubles
 
     async def _take(self, batch: Batch) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pecr_rollout.telemetry import promql
@@ -17,6 +17,8 @@ PODS: Final = 2500
 """Most pods in one query, as far as they are known: an answer is large in memory."""
 POD_TICKS: Final = 10_000
 """Most pods times ticks in one range query."""
+SLICE: Final = 60
+"""Most ticks in one range query."""
 _FEWEST_PODS: Final = 2  # a canary's and a fleet's, while none was seen yet
 
 
@@ -33,6 +35,12 @@ class Job:
     def ticks(self) -> int:
         """Give their number."""
         return self.last - self.first + 1
+
+    def cut(self, start: int, end: int) -> "Job":
+        """Give the ticks of it from one time to another, in milliseconds."""
+        skipped = max(start - self.start, 0) // self.step
+        left_out = max(self.end - end, 0) // self.step
+        return replace(self, first=self.first + skipped, last=self.last - left_out)
 
     @property
     def start(self) -> int:
@@ -69,6 +77,11 @@ class Batch:
         self.end = max(job.end for job in jobs)
         self.step = jobs[0].step
         self._needed = together(job.track.scope.needed for job in jobs)
+
+    def ready(self) -> "Batch | None":
+        """Give the same without the jobs that an earlier slice could not be read of."""
+        jobs = [job for job in self.jobs if job.track.next_tick == job.first]
+        return self if len(jobs) == len(self.jobs) else Batch(jobs) if jobs else None
 
     def query(self, server: PrometheusServer) -> str:
         """Write the query."""

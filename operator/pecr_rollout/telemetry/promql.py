@@ -26,6 +26,7 @@ REPLICA_SET: Final = "pecr_replica_set"
 """The label that our queries add to figures: pods are named after their ReplicaSet."""
 
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_REPLACEMENT: Final = 0xFFFD  # for half of a surrogate pair, which is no character
 _SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
 _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _OWN_LABELS: Final = ("le", "status", "terminal_mode", "reason")
@@ -33,12 +34,15 @@ _OWN_LABELS: Final = ("le", "status", "terminal_mode", "reason")
 
 def quote(value: str) -> str:
     """Write a string as PromQL does."""
-    clean = value.encode("utf-8", "replace").decode("utf-8")
-    return '"' + "".join(_ESCAPES.get(c) or _visible(c) for c in clean) + '"'
+    return '"' + "".join(_ESCAPES.get(c) or _plain(c) for c in value) + '"'
 
 
-def _visible(character: str) -> str:
-    return character if character.isprintable() else f"\\U{ord(character):08x}"
+def _plain(character: str) -> str:
+    """Write a character by its number unless it is plain; Prometheus refuses some as they are."""
+    if character.isascii() and character.isprintable():
+        return character
+    number = ord(character)
+    return f"\\U{_REPLACEMENT if 0xD800 <= number <= 0xDFFF else number:08x}"
 
 
 def literal(value: str) -> str:
