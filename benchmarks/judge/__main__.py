@@ -6,12 +6,14 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.judge.cases import Case, all_cases
+from benchmarks.judge.cases import all_cases
 from benchmarks.judge.figures import Result
 from benchmarks.judge.run import default_workers, run_cases
-from benchmarks.judge.table import markdown, missed, row
+from benchmarks.judge.store import load, save
+from benchmarks.judge.table import document, missed, row
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+STORE = ROOT / "build" / "judge-benchmark.json"
 
 
 def _arguments() -> argparse.Namespace:
@@ -19,32 +21,34 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=4000, help="simulated runs a case")
     parser.add_argument("--workers", type=int, default=default_workers())
     parser.add_argument("--only", default="", help="cases whose key matches this pattern")
+    parser.add_argument("--store", type=Path, default=STORE, help="where results are kept")
+    parser.add_argument("--resume", action="store_true", help="keep what the store already has")
     parser.add_argument("--write", action="store_true", help="renew docs/judge-benchmark.md")
     return parser.parse_args()
-
-
-def _wanted(case: Case, text: str) -> bool:
-    return re.search(text, case.key) is not None
 
 
 def main() -> int:
     """Run, print, and fail if a target is missed."""
     arguments = _arguments()
-    cases = [case for case in all_cases() if _wanted(case, arguments.only)]
+    done = load(arguments.store) if arguments.resume else {}
+    wanted = [case for case in all_cases() if re.search(arguments.only, case.key)]
+    missing = [case for case in wanted if case.key not in done]
+    missing.sort(key=lambda case: not case.targets)  # what is asked first comes first
     started = time.monotonic()
-    done = 0
 
     def tell(result: Result) -> None:
-        nonlocal done
-        done += 1
+        done[result.case.key] = result
+        save(list(done.values()), arguments.store)
         passed = time.monotonic() - started
-        print(f"[{done}/{len(cases)}, {passed:.0f} s] {row(result)}", file=sys.stderr, flush=True)
+        line = f"[{len(done)} of {len(wanted)}, {passed:.0f} s] {row(result)}"
+        print(line, file=sys.stderr, flush=True)
 
-    results = run_cases(cases, arguments.runs, arguments.workers, tell)
-    text = "\n".join(markdown(results))
+    run_cases(missing, arguments.runs, arguments.workers, tell)
+    results = [done[case.key] for case in wanted]
+    text = document(results)
     print(text)
-    for line in missed(results):
-        print(f"MISSED {line}")
+    if arguments.write:
+        (ROOT / "docs" / "judge-benchmark.md").write_text(text)
     return 1 if missed(results) else 0
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-
 from benchmarks.judge.world import (
     BURSTS,
     CALM,
@@ -18,6 +17,7 @@ from benchmarks.judge.world import (
     Array,
     Noise,
 )
+
 from pecr_rollout.judge import Kind, SharedIncident
 
 TRAFFIC = ((0.5, 4.5), (5.0, 45.0), (50.0, 450.0))  # canary and fleet, requests a second

@@ -1,5 +1,6 @@
 """Figures of a case, with their confidence intervals."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -11,22 +12,28 @@ Z = 1.96
 
 @dataclass
 class Tally:
-    """What one rule did in the runs of one case. Times are in minutes."""
+    """What one rule did in the runs of one case.
+
+    Attributes:
+        runs: simulated ones.
+        promoted: those promoted before any fallback.
+        falls: fallbacks by the tick they came at, counted from 0.
+    """
 
     runs: int = 0
     promoted: int = 0
-    times: list[float] = field(default_factory=list)
+    falls: Counter[int] = field(default_factory=Counter)
 
     @property
     def fell(self) -> int:
         """Give the number of fallbacks."""
-        return len(self.times)
+        return self.falls.total()
 
     def add(self, breach: int | None, within: int | None) -> None:
         """Count a run: ticks of the fallback and of the promotion before it."""
         self.runs += 1
         if breach is not None:
-            self.times.append((breach + 1) * TICK / 60)
+            self.falls[breach] += 1
         if within is not None and (breach is None or within < breach):
             self.promoted += 1
 
@@ -34,22 +41,28 @@ class Tally:
         """Add another part of the same case."""
         self.runs += other.runs
         self.promoted += other.promoted
-        self.times += other.times
+        self.falls += other.falls
+
+    def _minutes(self, rank: float) -> float:
+        """Give the time of the fallback of this rank, in minutes."""
+        for tick, count in sorted(self.falls.items()):
+            rank -= count
+            if rank < 0:
+                return (tick + 1) * TICK / 60
+        return (max(self.falls) + 1) * TICK / 60
 
     @property
     def median(self) -> float | None:
-        """Give the median time of those that fell."""
-        return sorted(self.times)[len(self.times) // 2] if self.times else None
+        """Give the median time of those that fell, in minutes."""
+        return self._minutes(self.fell // 2) if self.fell else None
 
     @property
     def median_interval(self) -> tuple[float, float] | None:
         """Give its 95 % interval, from the ranks' binomial distribution."""
-        if not self.times:
+        if not self.fell:
             return None
-        times, n = sorted(self.times), len(self.times)
-        half = Z * sqrt(n) / 2
-        low, high = max(0, int(n / 2 - half)), min(n - 1, int(n / 2 + half) + 1)
-        return times[low], times[high]
+        half = Z * sqrt(self.fell) / 2
+        return self._minutes(max(0, self.fell / 2 - half)), self._minutes(self.fell / 2 + half)
 
 
 @dataclass
@@ -69,7 +82,8 @@ def wilson(hits: int, runs: int) -> tuple[float, float]:
     rate, z2 = hits / runs, Z * Z
     centre = (rate + z2 / 2 / runs) / (1 + z2 / runs)
     half = Z / (1 + z2 / runs) * sqrt(rate * (1 - rate) / runs + z2 / 4 / runs / runs)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low = max(0.0, centre - half) if hits else 0.0
+    return low, min(1.0, centre + half) if hits < runs else 1.0
 
 
 def value(result: Result, figure: str) -> float | None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-
 from benchmarks.judge.cases import SIGNALS, Case
 from benchmarks.judge.world import HISTORY, TICK, TICKS, Counted, simulate
+
 from pecr_rollout.judge import Counts, Evaluation, Question, Settings, SignalJudge, State
 
 
@@ -20,9 +20,7 @@ class Outcome:
 
 def judge_run(case: Case, signals: list[Counted], run: int) -> Outcome:
     """Judge one run of a case; a rollout with several signals falls with the first of them."""
-    settings = Settings(
-        signals=SIGNALS, tick=TICK, early_trip=True, shared_incident=case.shared
-    )
+    settings = Settings(signals=SIGNALS, tick=TICK, early_trip=True, shared_incident=case.shared)
     feeds = [_Feed(case, settings, counted, run) for counted in signals]
     early = within = None
     for tick in range(TICKS):
@@ -53,9 +51,7 @@ class _Feed:
 
     def step(self, tick: int) -> tuple[State, bool]:
         at = (tick + 1) * TICK
-        self._judge.add(
-            Evaluation(at, Counts(*self._canary[tick]), Counts(*self._fleet[tick]))
-        )
+        self._judge.add(Evaluation(at, Counts(*self._canary[tick]), Counts(*self._fleet[tick])))
         return self._judge.standing()
 
 

@@ -6,11 +6,11 @@ All look at the trigger's 1-minute rate; all promote after ten minutes without a
 from collections.abc import Callable
 
 import numpy as np
+from benchmarks.judge.cases import Case
+from benchmarks.judge.world import HISTORY, TICKS, Counted
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from benchmarks.judge.cases import Case
-from benchmarks.judge.world import HISTORY, TICKS, Counted
 from pecr_rollout.judge import Kind
 
 WINDOW = 2  # ticks: 1 min

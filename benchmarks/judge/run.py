@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import numpy as np
-
 from benchmarks.judge.cases import Case, all_cases
 from benchmarks.judge.figures import Result
 from benchmarks.judge.ours import draw, judge_run
@@ -49,7 +48,7 @@ def run_cases(
             result = results[all_cases()[index].key]
             for rule, tally in tallies.items():
                 result.tally(rule).merge(tally)
-            if result.tally("ours").runs == runs:
+            if result.tally("ours").runs >= runs:
                 tell(result)
     return list(results.values())
 

@@ -1,16 +1,43 @@
 """The benchmark's table, in Markdown."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.judge.cases import Case, Target
 from benchmarks.judge.figures import Result, Tally, met, value, wilson
 from benchmarks.judge.rivals import RULES
+
 from pecr_rollout.judge import Kind
 
 HEAD = (
     "| case | base | limit | rps | fell | fell with `earlyTrip` | median min | promoted |"
     " undecided | " + " | ".join(RULES) + " | targets |"
 )
+
+INTRODUCTION = """Made by `make bench-judge`: {runs} simulated rollouts a case, judged by the real code for 30 minutes
+from the end of settling, default settings, seeded by the case's name. In brackets: 95 % confidence
+intervals (Wilson's for shares, from ranks for medians). How it works: [judge.md](judge.md).
+
+- *fell*: a fallback within 30 minutes; for a good canary that is a false one. *promoted*: `Within` was said
+  before any fallback; for a bad canary that is a wrong promotion. *undecided*: neither.
+- The other rules see the same counts. *Static threshold*: the canary's 1-minute rate over base + limit, once.
+  *Cumulative count*: the same, five times in all, as Flagger counts failed checks. *Sustained*: the 1-minute
+  rate over the limit (or over the fleet's by it) at every check for 5 minutes. *Mann-Whitney*: as Kayenta,
+  30-second rates of both cohorts compared every 5 minutes from the tenth on, at 98 % confidence, and the
+  means apart by the limit. Each promotes after ten minutes without a fallback.
+- Traffic is Poisson, requests are bad independently with the rate of the moment. rps: canary/fleet.
+- Bursts: the rate is multiplied by a gamma-distributed factor of CV 1, drawn per cohort and tick, or lasting
+  3 minutes on average; the 2 hours before show the same. Shared incident: 5 times the rate for both from
+  minute 5 to 15. Daily ramp: traffic and rate rise together. Slow start: 4 times the rate, fading with 1.5
+  minutes, judged after one minute of settling."""
+
+
+def document(results: Sequence[Result]) -> str:
+    """Give the whole page."""
+    runs = min(result.tally("ours").runs for result in results)
+    misses = missed(results)
+    verdict = [f"- {line}" for line in misses] or ["All targets are met."]
+    head = ["# How often the judge is wrong", "", INTRODUCTION.format(runs=runs), ""]
+    return "\n".join([*head, "## Targets missed", "", *verdict, *markdown(results), ""])
 
 
 def markdown(results: Iterable[Result]) -> Iterator[str]:

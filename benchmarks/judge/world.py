@@ -74,8 +74,8 @@ def incident(seconds: Array) -> Array:
 
 
 def ramp(seconds: Array) -> Array:
-    """Rise as a day does in its steepest hours: from a half two hours before to 1.1 at the end."""
-    return 1 + 0.5 * np.sin(2 * np.pi * seconds / 86400 * 1.5 + 0.0)
+    """Rise as in a morning: from 0.65 two hours before to 1.1 at the end."""
+    return 1 + 0.5 * np.sin(2 * np.pi * seconds / (16 * 3600))
 
 
 def cold(settled: float) -> Callable[[Array], Array]:

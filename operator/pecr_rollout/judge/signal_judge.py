@@ -196,6 +196,8 @@ def _known(evaluation: Evaluation, fleet_needed: bool) -> Tick | Reason:
     if evaluation.gap is not None:
         return evaluation.gap
     canary, fleet = evaluation.canary, evaluation.baseline
+    if fleet is not None and not fleet_needed and not fleet.finite:
+        fleet = None  # only shown, so its faults stop nothing
     if canary is None or (fleet is None and fleet_needed):
         return Reason.NO_SERIES
     if not canary.finite or (fleet is not None and not fleet.finite):
