@@ -1,6 +1,5 @@
 """`--prometheus`: live counts, judged as the operator judges them, from a real Prometheus."""
 
-
 import pytest
 import yaml
 

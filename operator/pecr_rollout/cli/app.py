@@ -108,40 +108,52 @@ def run_operator(
     namespace: Annotated[
         list[str] | None, typer.Option("--namespace", "-n", help="Watch this one; repeatable.")
     ] = None,
-    all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A")] = False,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Watch the whole cluster.")
+    ] = False,
     prometheus_url: Annotated[
         str, typer.Option(envvar="PECR_PROMETHEUS_URL", help="Prometheus that scrapes the pods.")
-    ] = "http://prometheus-operated:9090",
+    ],
     prometheus_token_file: Annotated[
-        Path | None, typer.Option(help="File with a bearer token; read again when it changes.")
+        Path | None, typer.Option(help="File with a bearer token; read again for every query.")
     ] = None,
     prometheus_ca_file: Annotated[
-        Path | None, typer.Option(help="CA certificates that Prometheus is checked with.")
+        Path | None, typer.Option(help="Certificates to trust in place of the system's.")
     ] = None,
     listen_host: Annotated[
-        str, typer.Option(help="Address of /metrics, /healthz and /readyz; all if empty.")
+        str, typer.Option(help="Address of /metrics and /healthz; all of them if empty.")
     ] = "",
     listen_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Their port; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="Port of both; 0 takes a free one.")
     ] = 8080,
-    log_format: Annotated[LogFormat, typer.Option()] = LogFormat.PLAIN,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False,
+    log_format: Annotated[LogFormat, typer.Option(help="For people, or one object a line.")] = (
+        LogFormat.PLAIN
+    ),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every reconcile.")] = False,
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
+    ] = None,
 ) -> None:
     """Run the operator."""
     if bool(namespace) == all_namespaces:
         raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    if not prometheus_url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"--prometheus-url: {prometheus_url!r} is no http or https URL")
     from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
-    from pecr_rollout.runtime.settings import Settings  # noqa: PLC0415 - with it
+    from pecr_rollout.runtime.settings import Settings  # noqa: PLC0415
 
-    run_runtime(
-        Settings(
-            namespaces=tuple(namespace or ()),
-            prometheus_url=prometheus_url,
-            prometheus_token_file=prometheus_token_file,
-            prometheus_ca_file=prometheus_ca_file,
-            listen_host=listen_host,
-            listen_port=listen_port,
-            log_format=log_format.value,
-            verbose=verbose,
-        )
+    settings = Settings(
+        namespaces=tuple(namespace or ()),
+        prometheus_url=prometheus_url,
+        prometheus_token_file=prometheus_token_file,
+        prometheus_ca_file=prometheus_ca_file,
+        listen_host=listen_host,
+        listen_port=listen_port,
+        log_format=log_format.value,
+        verbose=verbose,
+        kubeconfig=kubeconfig,
     )
+    try:
+        run_runtime(settings)
+    except OSError as error:
+        raise Refused(f"cannot run: {error.strerror or error}") from error

@@ -1,5 +1,6 @@
 """The report for the person who takes over. Nothing that a user wrote becomes markup."""
 
+import re
 from collections.abc import Iterable
 
 from pecr_rollout.report.model import (
@@ -22,6 +23,7 @@ NOTHING = "-"
 _SPECIAL = {character: "\\" + character for character in "\\`*_{}[]#!~$"}
 _SPECIAL |= {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 _ESCAPES = str.maketrans(_SPECIAL)
+_INSIDE_A_WORD = re.compile(r"(?<=[^\W_])\\_(?=[^\W_])")  # never markup there
 
 
 def to_markdown(report: DecisionReport) -> str:
@@ -43,7 +45,7 @@ def to_markdown(report: DecisionReport) -> str:
 
 def escape(text: str) -> str:
     """Make a text harmless anywhere in Markdown: no markup, no HTML, no line break."""
-    return _plain(text).translate(_ESCAPES)
+    return _INSIDE_A_WORD.sub("_", _plain(text).translate(_ESCAPES))
 
 
 def code(text: str) -> str:

@@ -99,6 +99,8 @@ def _outputs(options: Namespace) -> dict[str, str]:
 
 def _show(report: DecisionReport, *, annotate: bool) -> None:
     """Write the report to standard output; a reader that has gone changes no verdict."""
+    if sys.stdout is None:  # closed from the start
+        return
     try:
         print(to_json(report), end="")
         if annotate:

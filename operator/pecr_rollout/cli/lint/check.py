@@ -34,17 +34,21 @@ def lint(texts: Iterable[tuple[str, str]], known: Known) -> list[Finding]:
     found: list[Finding] = []
     documents: list[Document] = []
     for name, text in texts:
-        part = list(read_documents(name, text))
-        found += [item for item in part if isinstance(item, Finding)]
-        documents += [item for item in part if isinstance(item, Document)]
-        if not any(isinstance(item, Finding) or item.kind == KIND for item in part):
+        read = list(read_documents(name, text))
+        broken = [item for item in read if isinstance(item, Finding)]
+        here = [part for item in read if isinstance(item, Document) for part in item.parts]
+        documents += here
+        found += broken
+        if not broken and not any(document.kind == KIND for document in here):
             found.append(_nothing(name))
     rollouts: list[Read] = []
     for document in documents:
         if document.kind == KIND:
-            read = read_rollout(document)
-            found += read if isinstance(read, list) else []
-            rollouts += [] if isinstance(read, list) else [(document, read)]
+            rollout = read_rollout(document)
+            if isinstance(rollout, list):
+                found += rollout
+            else:
+                rollouts.append((document, rollout))
     for document, rollout in rollouts:
         found += _checked(document, rollout, Companions(documents), known)
     found += _shared_targets(rollouts)

@@ -63,7 +63,8 @@ def _environment(rollout: ControllerRollout, config: Document | None) -> Iterato
     if config.get("immutable"):
         message = f"ConfigMap {name} is immutable; promotion could not write it"
         yield Advice((*TARGET, "configMap"), Severity.ERROR, "immutable", message)
-    current = {key: value for key, value in (config.get("data") or {}).items() if _text(value)}
+    data = _map(config.get("data"))
+    current = {key: value for key, value in data.items() if isinstance(value, str)}
     yield from _precondition({**current, **delta})
     yield from _shadowed(delta, current)
     if all(_same(current, variable, value) for variable, value in delta.items()):
@@ -144,7 +145,7 @@ def _sources(rollout: ControllerRollout, container: Mapping[str, Any]) -> Iterat
     field = (*TARGET, "configMap")
     name = rollout.spec.target.config_map
     sources = _maps(container.get("envFrom"))
-    mine = [item for item in sources if (item.get("configMapRef") or {}).get("name") == name]
+    mine = [item for item in sources if _map(item.get("configMapRef")).get("name") == name]
     if not mine:
         message = f"{name} is not in the container's envFrom; its flags would reach nobody"
         yield Advice(field, Severity.ERROR, "env-from", message)
@@ -154,7 +155,7 @@ def _sources(rollout: ControllerRollout, container: Mapping[str, Any]) -> Iterat
 
 
 def _own_values(rollout: ControllerRollout, container: Mapping[str, Any]) -> Iterator[Advice]:
-    own = {item.get("name") for item in _maps(container.get("env"))}
+    own = [item.get("name") for item in _maps(container.get("env"))]
     for variable in rollout.spec.flag_delta.environment():
         if variable in own:
             message = f"the container's own env sets {variable}, which beats every ConfigMap"
@@ -166,5 +167,5 @@ def _maps(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _text(value: object) -> bool:
-    return isinstance(value, str)
+def _map(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

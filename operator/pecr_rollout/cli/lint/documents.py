@@ -46,6 +46,19 @@ class Document:
         kind = self.data.get("kind") if isinstance(self.data, dict) else None
         return kind if isinstance(kind, str) else ""
 
+    @property
+    def parts(self) -> list["Document"]:
+        """Give the documents that it lists; a document that is no list is its only part."""
+        items = self.data.get("items") if self.kind.endswith("List") else None
+        if not isinstance(items, list):
+            return [self]
+        return [self._part(number, item) for number, item in enumerate(items)]
+
+    def _part(self, number: int, item: object) -> "Document":
+        around = ("items", number)
+        inside = {field[2:]: at for field, at in self.places.items() if field[:2] == around}
+        return Document(self.file, item, inside)
+
     def get(self, *field: str | int) -> Any:  # noqa: ANN401 - YAML holds anything
         """Give the value of a field, or None where it is not there."""
         value = self.data
