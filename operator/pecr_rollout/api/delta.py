@@ -1,16 +1,28 @@
 """What is changed and where: the target and the flag delta."""
 
-import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from pecr_rollout.api.enums import Conflicts
-from pecr_rollout.api.types import Model, ObjectName, rule, rules
+from pecr_rollout.api.types import Label, Model, ObjectName, require, rule, rules
 from pecr_rollout.contract import flags
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 OperatorName = Literal[flags.OPERATORS]  # type: ignore[valid-type]
+
+_KNOWN_OPERATOR: Final = rule(
+    f"self.all(k, k in [{', '.join(map(repr, flags.OPERATORS))}])",
+    "name operators of PECR: " + ", ".join(flags.OPERATORS),
+)
+_SOME_LIMIT: Final = rule(
+    "has(self.maxInFlight) || has(self.fairnessWeight)",
+    "give maxInFlight, fairnessWeight or both; PECR would ignore an empty policy",
+)
+_SOME_FLAG: Final = rule(
+    " || ".join(f"has(self.{flag.field})" for flag in flags.FLAGS),
+    "name at least one flag to change, for example engine: rlm",
+)
 
 
 class Target(Model):
@@ -18,18 +30,18 @@ class Target(Model):
 
     deployment: ObjectName
     """Name of the Deployment that runs the controller."""
-    container: ObjectName | None = None
+    container: Label | None = None
     """Name of the controller's container; may be left out where the pod has one container."""
     config_map: ObjectName
     """Name of the ConfigMap with the flags, one of the container's `envFrom` sources."""
     conflicts: Conflicts = Conflicts.REFUSE
-    """Refuse (default) or Take a flag that another field manager owns."""
+    """What to do about a flag that another field manager owns: Refuse to start, or Take it."""
 
 
 class ConcurrencyPolicy(Model):
-    """Limits of one operator."""
+    """Limits of one operator: at least one of the two."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra=rules(_SOME_LIMIT))
 
     max_in_flight: Count | None = None
     """Most calls of this operator at once, per pod."""
@@ -38,26 +50,14 @@ class ConcurrencyPolicy(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.max_in_flight is None and self.fairness_weight is None:
-            raise ValueError("a policy needs maxInFlight or fairnessWeight; PECR would ignore {}")
+        require(self.max_in_flight is not None or self.fairness_weight is not None, _SOME_LIMIT)
         return self
 
 
 class FlagDelta(Model):
-    """The flags to change, typed. Flags that are not named stay as they are."""
+    """The flags to change, at least one. Flags that are not named stay as they are."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.operatorConcurrencyPolicies)"
-                " || self.operatorConcurrencyPolicies.all(k, k in "
-                + json.dumps(list(flags.OPERATORS)).replace('"', "'")
-                + ")",
-                "name an operator of PECR: " + ", ".join(flags.OPERATORS),
-            ),
-            minProperties=1,
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(_SOME_FLAG))
 
     engine: Literal["baseline", "rlm"] | None = None
     """Engine of the controller: `baseline` or `rlm` (which needs PECR_RLM_SANDBOX_ACK=true)."""
@@ -66,14 +66,17 @@ class FlagDelta(Model):
     batch_mode: bool | None = None
     """Batch mode on or off; acts in `rlm` only."""
     operator_concurrency_policies: (
-        Annotated[dict[OperatorName, ConcurrencyPolicy], Field(max_length=9)] | None
+        Annotated[
+            dict[OperatorName, ConcurrencyPolicy],
+            Field(max_length=len(flags.OPERATORS), json_schema_extra=rules(_KNOWN_OPERATOR)),
+        ]
+        | None
     ) = None
     """Concurrency policy by operator name; acts in `rlm` only. An empty map removes them all."""
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if not self.environment():
-            raise ValueError("name at least one flag to change, for example engine: rlm")
+        require(bool(self.environment()), _SOME_FLAG)
         return self
 
     def environment(self) -> dict[str, str]:

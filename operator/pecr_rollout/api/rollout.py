@@ -1,12 +1,12 @@
 """The whole resource: metadata that matters, spec, status, and its ids."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field
 
 from pecr_rollout.api.spec import Spec
-from pecr_rollout.api.status import Status
-from pecr_rollout.api.types import Model
+from pecr_rollout.api.status import Phase, Status
+from pecr_rollout.api.types import Model, Rule, rule, rules
 
 GROUP: Final = "pecr.dev"
 VERSION: Final = "v1alpha1"
@@ -22,13 +22,35 @@ FINALIZER: Final = f"{GROUP}/restore"
 COHORT_LABEL: Final = f"{GROUP}/cohort"
 ENVIRONMENT_HASH: Final = f"{GROUP}/environment-hash"
 
+LONGEST_NAME: Final = 63
+"""Characters in a rollout's name: it fits a label's value, and names derived from it fit, too."""
+
+_UNFINISHED: Final = ", ".join(f"'{p}'" for p in (Phase.CANARY, Phase.PROMOTING, Phase.FALLBACK))
+
+
+def _immutable(field: str, same: str) -> Rule:
+    """Give the transition rule of a field that may not change in the middle of a run."""
+    return rule(
+        f"!has(oldSelf.status) || !(oldSelf.status.phase in [{_UNFINISHED}]) || {same}",
+        f"{field} cannot be changed in the middle of a run: wait until it is over, or abort it",
+        messageExpression=f"'{field} cannot be changed in phase ' + oldSelf.status.phase"
+        " + ': wait until the run is over, abort it, or create another rollout'",
+        fieldPath=f".spec.{field}",
+    )
+
+
+_SHORT_NAME: Final = rule(
+    f"size(self.metadata.name) <= {LONGEST_NAME}",
+    f"let metadata.name have at most {LONGEST_NAME} characters",
+)
+
 
 class Metadata(Model):
     """The part of the metadata that decisions depend on."""
 
     model_config = ConfigDict(extra="ignore")
 
-    name: str
+    name: Annotated[str, Field(max_length=LONGEST_NAME)]
     namespace: str = "default"
     uid: str = ""
     generation: int = 1
@@ -42,11 +64,25 @@ class Metadata(Model):
 class ControllerRollout(Model):
     """A rollout of the PECR controller's flags: canary first, judged, taken back on a breach."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            _SHORT_NAME,
+            _immutable("target", "self.spec.target == oldSelf.spec.target"),
+            _immutable("canary.mode", "self.spec.canary.mode == oldSelf.spec.canary.mode"),
+            _immutable(
+                "canary.existing",
+                "(has(self.spec.canary.existing) && has(oldSelf.spec.canary.existing)"
+                " ? self.spec.canary.existing == oldSelf.spec.canary.existing"
+                " : !has(self.spec.canary.existing) && !has(oldSelf.spec.canary.existing))",
+            ),
+        )
+    )
+
     api_version: str = API_VERSION
     kind: str = KIND
     metadata: Metadata
     spec: Spec
-    """The change, declared."""
+    """A change of the controller's flags, declared: delta, cohort, envelope and owner."""
     status: Status = Status()
     """Where it stands."""
 

@@ -6,7 +6,7 @@ for the API server, and stand beside the validators of the same rules, for `lint
 
 import hashlib
 import json
-from typing import Self
+from typing import Final, Self
 
 from pydantic import ConfigDict, model_validator
 
@@ -23,46 +23,58 @@ from pecr_rollout.api.enums import (
 )
 from pecr_rollout.api.owner import RollbackOwner
 from pecr_rollout.api.slo import Slo
-from pecr_rollout.api.types import Duration, Model, rule, rules, seconds
+from pecr_rollout.api.types import Duration, Model, require, rule, rules, seconds, where_durations
+
+_NO_REST_OF_THE_FLEET: Final = rule(
+    "self.canary.mode != 'Fleet' || !has(self.baseline.source)"
+    " || self.baseline.source != 'Concurrent'",
+    "mode Fleet leaves no rest of the fleet: use baseline.source Recorded or Fixed",
+    fieldPath=".baseline.source",
+)
+_SOME_EVALUATIONS: Final = rule(
+    where_durations(
+        ("self.slo.sustainedFor", "self.analysis.interval"),
+        "duration(self.slo.sustainedFor) >= duration(self.analysis.interval)",
+    ),
+    "let slo.sustainedFor be at least analysis.interval",
+    fieldPath=".slo.sustainedFor",
+)
 
 
 class Promotion(Model):
     """How the change reaches the whole fleet."""
 
     strategy: Strategy = Strategy.AUTOMATIC
-    """Automatic (default), Manual, or None."""
+    """Who promotes after the last step: Automatic (on positive evidence), Manual (a person).
+
+    None: nobody; the cohort is withdrawn after its holds.
+    """
     bake: Duration = "30m"
     """How long the whole fleet is guarded before the run is completed."""
     guard: Guard = Guard.BAKE
-    """Bake (default), or Always: keep judging after completion."""
+    """How long the whole fleet is judged: for the Bake, or Always, after completion too."""
 
 
 class Fallback(Model):
     """What happens at the end of the fallback order; the order itself is the contract's."""
 
     on_exhausted: OnExhausted = OnExhausted.HOLD
-    """Hold (default) at the safest mode, or Withdraw what the run changed."""
+    """What happens in breach at the safest mode: Hold it, or Withdraw what the run changed.
+
+    The owner is told in either case.
+    """
 
 
 class Spec(Model):
     """A change of the controller's flags, declared: delta, cohort, envelope and owner."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.canary.mode != 'Fleet' || !has(self.baseline) || !has(self.baseline.source)"
-                " || self.baseline.source != 'Concurrent'",
-                "mode Fleet leaves no rest of the fleet: use baseline.source Recorded or Fixed",
-            ),
-            rule(
-                "duration(self.slo.sustainedFor) >= duration(self.analysis.interval)",
-                "let slo.sustainedFor be at least analysis.interval",
-            ),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(_NO_REST_OF_THE_FLEET, _SOME_EVALUATIONS))
 
     target: Target
-    """The Deployment and the ConfigMap that feeds its environment. Immutable while unfinished."""
+    """The Deployment and the ConfigMap that feeds its environment.
+
+    It cannot be changed in the middle of a run.
+    """
     flag_delta: FlagDelta
     """The flags to change."""
     canary: Canary
@@ -78,21 +90,19 @@ class Spec(Model):
     promotion: Promotion = Promotion()
     """How the change reaches the whole fleet."""
     fallback: Fallback = Fallback()
-    """What happens at the end of the fallback order."""
+    """What happens at the end of the fallback order; the order itself is the contract's."""
     on_delete: OnDelete = OnDelete.RESTORE
-    """Restore (default) or Retain when an unfinished rollout is deleted."""
+    """What deleting an unfinished rollout leaves: Restore what was there, or Retain what is."""
     suspend: bool = False
-    """True stops progress, never a fallback."""
+    """True stops progress, never a fallback; nothing new is started."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        source = self.baseline.source
-        if self.canary.mode is CanaryMode.FLEET and source is BaselineSource.CONCURRENT:
-            raise ValueError(
-                "baseline.source: mode Fleet leaves no rest of the fleet; use Recorded or Fixed"
-            )
-        if seconds(self.slo.sustained_for) < seconds(self.analysis.interval):
-            raise ValueError("slo.sustainedFor: let it be at least analysis.interval")
+        rest = self.canary.mode is not CanaryMode.FLEET
+        concurrent = self.baseline.source is BaselineSource.CONCURRENT
+        require(rest or not concurrent, _NO_REST_OF_THE_FLEET)
+        window, interval = seconds(self.slo.sustained_for), seconds(self.analysis.interval)
+        require(window >= interval, _SOME_EVALUATIONS)
         return self
 
     def baseline_source(self) -> BaselineSource:

@@ -79,6 +79,10 @@ class StepStatus(StatusModel):
     """Share of the traffic that the cohort takes, if it is spread evenly over all pods."""
     since: Time | None = None
     """When the step, or the bake, began."""
+    progress: Annotated[str, Field(max_length=16)] = Field(
+        default_factory=lambda step: f"{step['index']}/{step['of']}"
+    )
+    """Both numbers, for people: 1/2."""
 
 
 class Window(StatusModel):

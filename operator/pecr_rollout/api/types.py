@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from pydantic.alias_generators import to_camel
 
 DURATION_PATTERN: Final = r"^([1-9][0-9]{0,4}(ms|s|m|h)){1,2}$"
-DNS_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+DNS_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 PERCENT_PATTERN: Final = r"^(100|[1-9][0-9]?)%$"
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -19,8 +20,48 @@ def seconds(duration: str) -> float:
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
+Rule = dict[str, str]
+"""One CEL rule of the API server's, with the sentence that it refuses with."""
+
+
+def rule(expression: str, message: str, **more: str) -> Rule:
+    """Give one CEL rule that the API server checks, with the sentence that it refuses with."""
+    return {"rule": expression, "message": message, **more}
+
+
+def rules(*entries: Rule) -> dict[str, Any]:
+    """Give the schema extension that carries CEL rules."""
+    return {"x-kubernetes-validations": list(entries)}
+
+
+def require(holds: bool, entry: Rule) -> None:
+    """Refuse in a validator what a CEL rule refuses, in the same words.
+
+    Raises:
+        ValueError: it does not hold.
+    """
+    if not holds:
+        raise ValueError(entry["message"])
+
+
+def matching(pattern: str, message: str) -> dict[str, Any]:
+    """Give the rule that stands for a pattern: the API server's own words only quote it."""
+    return rules(rule(f"self.matches(r'{pattern}')", message))
+
+
+def where_durations(fields: tuple[str, ...], holds: str) -> str:
+    """Give a CEL expression that is asked only where these fields are there and readable.
+
+    Otherwise a bad duration would be refused twice, the second time in words for programmers.
+    """
+    readable = " && ".join(
+        f"has({field}) && {field}.matches(r'{DURATION_PATTERN}')" for field in fields
+    )
+    return f"!({readable}) || {holds}"
+
+
 def _cohort(value: int | str) -> int | str:
-    if isinstance(value, str) and not re.match(PERCENT_PATTERN, value):
+    if isinstance(value, str) and not re.fullmatch(PERCENT_PATTERN, value):
         raise ValueError(f"{value!r} is no cohort: write a number of pods (2) or a share (10%)")
     if isinstance(value, int) and not 1 <= value <= 10_000:
         raise ValueError(f"{value} is no number of pods between 1 and 10000")
@@ -29,7 +70,13 @@ def _cohort(value: int | str) -> int | str:
 
 Duration = Annotated[
     str,
-    Field(pattern=DURATION_PATTERN, max_length=16, examples=["30s", "10m", "1h30m", "1200ms"]),
+    Field(
+        pattern=DURATION_PATTERN,
+        max_length=32,
+        json_schema_extra=matching(
+            DURATION_PATTERN, "write a positive time: 30s, 10m, 1h30m or 1200ms, for example"
+        ),
+    ),
 ]
 """A positive time with a unit: `ms`, `s`, `m` or `h`, at most two of them."""
 
@@ -39,33 +86,72 @@ Cohort = Annotated[
     WithJsonSchema(
         {
             "x-kubernetes-int-or-string": True,
-            "pattern": PERCENT_PATTERN,
-            "minimum": 1,
-            "maximum": 10_000,
-            "maxLength": 4,
+            "maxLength": 16,
+            **rules(
+                rule(
+                    "type(self) == int ? int(self) >= 1 && int(self) <= 10000"
+                    f" : string(self).matches(r'{PERCENT_PATTERN}')",
+                    "write a number of pods (2) or a share of the target's replicas (10%)",
+                )
+            ),
         }
     ),
 ]
 """A number of pods, or a share of the target's replicas with a percent sign."""
 
-ObjectName = Annotated[str, Field(min_length=1, max_length=200, pattern=DNS_NAME_PATTERN)]
+ObjectName = Annotated[
+    str,
+    Field(
+        max_length=200,
+        pattern=DNS_NAME_PATTERN,
+        json_schema_extra=matching(
+            DNS_NAME_PATTERN, "write an object's name: lower case letters, digits, - and ."
+        ),
+    ),
+]
 """The name of an object in the rollout's namespace."""
 
-Share = Annotated[float, Field(gt=0, le=1)]
+Label = Annotated[
+    str,
+    Field(
+        max_length=63,
+        pattern=DNS_LABEL_PATTERN,
+        json_schema_extra=matching(
+            DNS_LABEL_PATTERN, "write a name of lower case letters, digits and -"
+        ),
+    ),
+]
+"""A name of at most 63 letters, digits and dashes, such as a container's."""
+
+Share = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=1,
+        json_schema_extra=rules(
+            rule(
+                "self > 0.0 && self <= 1.0",
+                "write a share above 0 and at most 1: 0.01 is one request in a hundred",
+            )
+        ),
+    ),
+]
 """A share of requests: 0.01 is one in a hundred."""
 
-Rate = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        json_schema_extra=rules(
+            rule(
+                "self >= 0.0 && self <= 1.0",
+                "write a share from 0 to 1: 0.01 is one request in a hundred",
+            )
+        ),
+    ),
+]
 """A share of requests that may be zero."""
-
-
-def rule(expression: str, message: str, **more: str) -> dict[str, str]:
-    """Give one CEL rule that the API server checks, with the sentence that it refuses with."""
-    return {"rule": expression, "message": message, **more}
-
-
-def rules(*entries: dict[str, str], **schema: object) -> dict[str, Any]:
-    """Give the schema extension that carries CEL rules."""
-    return {"x-kubernetes-validations": list(entries), **schema}
 
 
 class Model(BaseModel):
