@@ -65,6 +65,15 @@ class Api:
         except NotFoundError:
             return None
 
+    async def serves(self, resource: Resource) -> bool:
+        """Tell whether the API server knows a kind of objects (its CRD may not be installed)."""
+        path = f"/apis/{resource.group}/{resource.version}"
+        try:
+            found = await self._send("get", resource, path)
+        except NotFoundError:
+            return False
+        return any(one.get("name") == resource.plural for one in found.get("resources") or ())
+
     async def list_all(self, resource: Resource, namespace: str, selector: str = "") -> list[Json]:
         """Read all objects that a label selector fits, page by page."""
         found: list[Json] = []

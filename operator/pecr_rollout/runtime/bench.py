@@ -115,13 +115,21 @@ class _Seat:
 class Bench:
     """Keeps a judge for every question of every rollout, and evaluates those due together."""
 
-    def __init__(self, prometheus: Prometheus, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        prometheus: Prometheus,
+        wake: Callable[[Key], None],
+        told: Callable[[int, float], None] = lambda _count, _late: None,
+    ) -> None:
         """Begin with no case.
 
         Args:
             prometheus: where counts are read.
             wake: called for a rollout after each of its evaluations.
+            told: called after each tick with the number of evaluations and their lateness in
+                seconds.
         """
+        self._told = told
         self.prometheus = prometheus
         self.collector = Collector(prometheus)
         self._wake = wake
@@ -200,6 +208,7 @@ class Bench:
             if self._seats.get(key) is seat and str(key) in collected:
                 _take(seat, collected[str(key)])
                 self._wake(key)
+        self._told(len(due), self.now() - until)
 
     async def _read_figures(self, seats: Mapping[Key, _Seat], until: float) -> None:
         """Read what people look at, once in a while; a verdict never waits for it."""

@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Final
 
 import kopf
 
 from pecr_rollout.cluster.client import open_api
+from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.handlers import REGISTRY
@@ -17,6 +19,11 @@ from pecr_rollout.runtime.surface import application, listening
 from pecr_rollout.runtime.table import Table
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.server import PrometheusServer
+
+NO_CRD: Final = (
+    "the API server knows no controllerrollouts.pecr.dev; install the resource first:"
+    " kubectl apply -f crds/"
+)
 
 
 def run(settings: Settings) -> None:
@@ -34,13 +41,15 @@ async def serve(settings: Settings) -> None:
     metrics = Metrics()
     queue = DueQueue(asyncio.get_running_loop().time)
     prometheus = Prometheus(_server(settings), metrics.asked)
-    bench = Bench(prometheus, queue.add)
+    bench = Bench(prometheus, queue.add, metrics.evaluated)
     ready = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(prometheus.close)
         api = await stack.enter_async_context(
             open_api(settings.kubeconfig, count=metrics.requested)
         )
+        if not await api.serves(ROLLOUTS):
+            raise SystemExit(NO_CRD)
         reconciler = Reconciler(
             api, {prometheus.server.name: bench}, Table(), queue, metrics, settings.log_format
         )

@@ -70,6 +70,11 @@ class Metrics:
         )
         self.errors = counter("reconcile_errors_total", "Reconciles that failed.", "reason")
 
+    def evaluated(self, count: int, late: float) -> None:
+        """Count the evaluations of one tick."""
+        self.evaluations.inc(count)
+        self.lateness.observe(max(0.0, late))
+
     def asked(self, asking: Asking) -> None:
         """Count a query to Prometheus."""
         self.queries.labels(asking.server, asking.kind).observe(asking.seconds)

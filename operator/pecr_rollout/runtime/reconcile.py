@@ -120,6 +120,11 @@ class Reconciler:
             logs.LOGGER.warning("%s: %s", key, error)
             self.seen.pop(key, None)
             self.queue.add(key, error.retry_after or RETRY_AFTER)
+        except Exception:  # noqa: BLE001 - a bug that one rollout meets must not stop the others
+            self.metrics.errors.labels("Bug").inc()
+            logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
+            self.seen.pop(key, None)
+            self.queue.add(key, BLOCKED_RETRY)
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us."""
