@@ -45,7 +45,7 @@ def _facts(plan: Plan) -> Iterator[Fact]:
     status, phase, text = plan.status, plan.status.phase, plan.status.message
     stalled = _stalled(plan)
     completed = phase is Phase.COMPLETED
-    yield "Ready", completed, phase.value, text
+    yield "Ready", completed and not stalled, phase.value, text
     yield "Reconciling", not completed and not stalled, phase.value, text
     yield "Stalled", bool(stalled), stalled or "Progressing", text if stalled else ""
     yield from _evidence(status)
@@ -100,4 +100,11 @@ def _incident(status: Status, plan: Plan) -> Iterator[Fact]:
     yield "Escalated", exhausted, "Exhausted" if exhausted else "NotEscalated", ""
     yield "Drifted", bool(plan.drift), "Drifted" if plan.drift else "AsWritten", plan.drift
     awaiting = "AwaitingPromotion" if "AwaitingPromotion" in status.message else "NotPromoted"
-    yield "Promoted", status.promoted, "Promoted" if status.promoted else awaiting, ""
+    promoted = status.promoted and not _taken_back(status)
+    yield "Promoted", promoted, "Promoted" if promoted else awaiting, ""
+
+
+def _taken_back(status: Status) -> bool:
+    """Tell whether what was on the whole fleet is, or is being, replaced by what was before."""
+    withdrawn = status.fallback is not None and status.fallback.withdrawn
+    return withdrawn or status.phase not in (Phase.PROMOTING, Phase.COMPLETED, Phase.FALLBACK)

@@ -8,6 +8,9 @@ from pecr_rollout.api.status import Phase
 from pecr_rollout.lifecycle.draft import Note, StatusFields
 from pecr_rollout.lifecycle.situation import Situation
 
+NAME_LENGTH = 253
+"""As much of a person's text as the status takes."""
+
 
 @dataclass(frozen=True)
 class Intent:
@@ -70,7 +73,7 @@ def handled(s: Situation, intent: Intent, value: str) -> StatusFields:
 
 def person(s: Situation) -> str | None:
     """Say who set the acknowledgement; admission makes it true."""
-    return s.rollout.metadata.annotations.get(ACKNOWLEDGED_BY)
+    return s.rollout.metadata.annotations.get(ACKNOWLEDGED_BY, "")[:NAME_LENGTH] or None
 
 
 def misfits(s: Situation) -> list[tuple[str, Note]]:
@@ -78,7 +81,7 @@ def misfits(s: Situation) -> list[tuple[str, Note]]:
     found = []
     for intent in INTENTS:
         value, right = asked(s, intent), fitting(s, intent)
-        mark = f"{intent.verb}={value}"[:253]
+        mark = f"{intent.verb}={value}"[:NAME_LENGTH]
         if value is None or value == right or mark in s.status.handled.refused:
             continue
         cure = (

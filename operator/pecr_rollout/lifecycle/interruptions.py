@@ -2,12 +2,12 @@
 
 from pecr_rollout.api.enums import CanaryMode, OnDelete
 from pecr_rollout.api.status import Phase, Stage
-from pecr_rollout.lifecycle.actions import Action, ReleaseLocks, RemoveFinalizer
+from pecr_rollout.lifecycle.actions import Action, MarkIncident, ReleaseLocks, RemoveFinalizer
 from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
 from pecr_rollout.lifecycle.observation import Environment, Flags, Workload
 from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
 from pecr_rollout.lifecycle.stages import LOOK_AGAIN, PREFLIGHT_EVERY
-from pecr_rollout.lifecycle.wishes import drift, hold_locks, put_back, wanted_places
+from pecr_rollout.lifecycle.wishes import drift, drift_of_ours, put_back, wanted_places
 
 
 def let_go(s: Situation) -> Plan:
@@ -15,10 +15,13 @@ def let_go(s: Situation) -> Plan:
     if not s.cluster.finalizer:
         return Plan("deleted", s.status)
     written = s.phase in UNFINISHED or s.stage in GOING_BACK
-    restore = s.rollout.spec.on_delete is OnDelete.RESTORE and written and not what_is_gone(s)
+    restore = s.rollout.spec.on_delete is OnDelete.RESTORE and written
+    if restore and s.cluster.unreadable:
+        return _cannot_restore(s)
+    restore = restore and not what_is_gone(s)
     actions: tuple[Action, ...] = (
+        *_leave_incident(s),
         *(put_back(s) if restore else ()),
-        *hold_locks(s),
         ReleaseLocks(s.subjects),
         RemoveFinalizer(),
     )
@@ -26,10 +29,32 @@ def let_go(s: Situation) -> Plan:
     return stay(s, "deleted", f"Being deleted: {what}.", actions=actions)
 
 
+def _leave_incident(s: Situation) -> tuple[Action, ...]:
+    """Leave an open incident on the locks, and no other; a lock that was lost wedges nothing."""
+    incident = s.status.incident.id if s.status.incident else None
+    lost = {lock.subject for lock in s.foreign_locks}
+    ours = tuple(subject for subject in s.subjects if subject not in lost)
+    marks = {lock.subject: lock.incident for lock in s.cluster.locks}
+    differs = any(marks.get(subject) != incident for subject in ours)
+    return (MarkIncident(ours, incident),) if differs else ()
+
+
+def _cannot_restore(s: Situation) -> Plan:
+    text = (
+        "Being deleted, and what was there before cannot be put back:"
+        f" {what_is_gone(s)}. Let it be readable again, or give it up with onDelete: Retain."
+    )
+    again = s.now + PREFLIGHT_EVERY
+    return stay(s, "deleted", text, due=again, stalled=("TargetUnreadable", text))
+
+
 def what_is_gone(s: Situation) -> str:
     """Say what the run writes and is missing, replaced or unreadable; empty if all is there."""
     if s.cluster.unreadable:
         return f"the target cannot be read: {s.cluster.unreadable}"
+    if s.foreign_locks:
+        lock = s.foreign_locks[0]
+        return f"the lock on {lock.subject} is held by rollout {lock.holder_name or lock.holder}"
     snapshot = s.cluster.snapshot
     if snapshot is None:
         return "the snapshot of what was there before (a ControllerRevision) is gone"
@@ -72,16 +97,17 @@ def stall(s: Situation) -> Plan:
 def give_room(s: Situation) -> Plan:
     """Take the first cohort away again where the cluster has no room for it."""
     why = "; ".join(w.scheduling for w in s.judged_workloads if w.scheduling)
+    run = s.status.run + 1  # an Event or a promotion of the run that found no room is not for it
     return move(
         s,
         "unschedulable",
         f"The cohort could not be scheduled within {s.spec.canary.ready_within}: {why}. It is"
-        " removed, and the run starts again when there is room.",
+        f" removed, and run {run} starts when there is room.",
         phase=Phase.PENDING,
         stage=Stage.RESTORING,
         event="Unschedulable",
         warning=True,
-        changes={"window": None},
+        changes={"run": run, "window": None},
     )
 
 
@@ -89,12 +115,13 @@ def answer_drift(s: Situation) -> Plan:
     """Show that somebody changed a flag; put a fallback's key back once, then leave it."""
     found = drift(s)
     fallback = s.status.fallback
-    if s.phase is Phase.FALLBACK and fallback is not None and not fallback.put_back:
+    ours = drift_of_ours(s) if s.phase is Phase.FALLBACK else ""
+    if ours and fallback is not None and not fallback.put_back:
         writes = tuple(action for place in wanted_places(s) for action in place.writes())
         return move(
             s,
             "drift",
-            f"A safer setting was changed by somebody else and is put back, once: {found}.",
+            f"A safer setting was changed by somebody else and is put back, once: {ours}.",
             stage=Stage.ROLLING_OUT,
             actions=writes,
             event="DriftPutBack",
@@ -103,12 +130,13 @@ def answer_drift(s: Situation) -> Plan:
             changes={"fallback": fallback.model_copy(update={"put_back": True}), "window": None},
         )
     owner = s.rollout.spec.rollback_owner
+    waits = "No guard" if s.phase is Phase.COMPLETED else "No progress"
     text = (
-        f"Somebody else changed what this run wrote, and it is not fought over: {found}. No"
-        f" progress until it is as it was; the owner is {owner.name} ({owner.contact})."
+        f"Somebody else changed a flag in the middle, and it is not fought over: {found}. {waits}"
+        f" until it is as it was; the owner is {owner.name} ({owner.contact})."
     )
     if s.status.incident is not None:
-        text += f" Incident {s.status.incident.id}: {s.status.incident.command}"
+        text += f" After that, incident {s.status.incident.id}: {s.status.incident.command}"
     stalled = ("Drifted", text) if s.phase is Phase.FALLBACK else None
     return stay(
         s,

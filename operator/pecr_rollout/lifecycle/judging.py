@@ -1,6 +1,5 @@
 """What is shown while nothing changes: the evidence, and what is awaited."""
 
-
 from pecr_rollout.api.enums import Strategy
 from pecr_rollout.api.rollout import PROMOTE
 from pecr_rollout.api.status import (
@@ -13,7 +12,6 @@ from pecr_rollout.api.status import (
     epoch,
     instant,
 )
-from pecr_rollout.api.types import seconds
 from pecr_rollout.judge.evidence import Counts
 from pecr_rollout.judge.verdict import Judgement, SignalVerdict, State
 from pecr_rollout.lifecycle.draft import Plan, shortened, stay
@@ -57,6 +55,8 @@ def signal_status(verdict: SignalVerdict, milliseconds: float | None) -> SignalS
 def _rate(counts: Counts | None, rate: float | None = None) -> RateStatus:
     if counts is None:
         return RateStatus(rate=None if rate is None else round(rate, 6))
+    if not counts.finite:
+        return RateStatus()  # what was counted is no number; the verdict's reason says so
     rate = counts.rate if rate is None else rate
     return RateStatus(
         rate=None if rate is None else round(rate, 6),

@@ -4,15 +4,27 @@ from dataclasses import replace
 from typing import Final
 
 from pecr_rollout.api.canary import Step
-from pecr_rollout.api.enums import CanaryMode, Guard, OnInconclusive, Strategy
+from pecr_rollout.api.enums import CanaryMode, Guard, OnInconclusive
 from pecr_rollout.api.status import FallbackStatus, Phase, Stage, StepStatus, instant
-from pecr_rollout.contract.flags import FLAGS
-from pecr_rollout.lifecycle.actions import Action, MarkIncident, TakeSnapshot
+from pecr_rollout.judge.verdict import State
+from pecr_rollout.lifecycle.actions import (
+    Action,
+    MarkIncident,
+    ReleaseLocks,
+)
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
 from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
-from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, asked, handled, person
-from pecr_rollout.lifecycle.observation import Environment, Flags, Snapshot, Workload
+from pecr_rollout.lifecycle.intents import (
+    ABORTION,
+    ACK,
+    PROMOTION,
+    asked,
+    fitting,
+    handled,
+    person,
+)
 from pecr_rollout.lifecycle.situation import Situation
+from pecr_rollout.lifecycle.snapshots import keep_what_is_there
 
 FRESH: Final[StatusFields] = {
     "window": None,
@@ -55,38 +67,9 @@ def cohort_text(step: StepStatus) -> str:
     return f"{step.replicas} of {step.fleet_replicas} pods, {step.share:.0%} of traffic"
 
 
-def snapshot_of(s: Situation) -> Snapshot:
-    """Describe what is there now, before the first write."""
-    target, environment = s.cluster.target, s.cluster.environment
-    if target is None or environment is None:
-        raise ValueError("no snapshot without a target")  # preflight refuses this before
-    existing = None
-    if s.cluster.existing is not None and s.cluster.existing_environment is not None:
-        existing = _flags(s.cluster.existing, s.cluster.existing_environment)
-    recorded = s.observation.preflight.recorded if s.observation.preflight else {}
-    spec = s.rollout.spec
-    return Snapshot(
-        spec.identity(), spec.identity_part(), _flags(target, environment), existing, recorded
-    )
-
-
-def _flags(workload: Workload, environment: Environment) -> Flags:
-    return Flags(
-        config_map=environment.name,
-        config_map_uid=environment.uid,
-        deployment=workload.name,
-        deployment_uid=workload.uid,
-        values={flag.variable: environment.flags.get(flag.variable) for flag in FLAGS},
-        environment_hash=workload.environment_hash,
-    )
-
-
 def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
     """Begin the canary: keep what is there, then record the environment that is to be written."""
-    snapshot = s.cluster.snapshot
     identity = s.rollout.spec.identity()
-    if snapshot is None or snapshot.identity != identity:
-        actions = (*actions, TakeSnapshot(snapshot_of(s)))
     step, run = step_status(s, 1), max(1, s.status.run)
     return move(
         s,
@@ -94,7 +77,7 @@ def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
         f"Run {run}: the delta goes to the cohort of step 1, {cohort_text(step)}.",
         phase=Phase.CANARY,
         stage=Stage.WRITING,
-        actions=actions,
+        actions=(*actions, *keep_what_is_there(s)),
         event="CanaryStarted",
         changes={
             "run": run,
@@ -138,12 +121,13 @@ def follow(s: Situation) -> Plan:
     if s.phase is Phase.CANARY and s.status.step is not None:
         step = step_status(s, s.status.step.index)
         changes = {"step": step, "cohort": cohort_text(step)}
+    completed = s.phase is Phase.COMPLETED
     return move(
         s,
         "follow",
         "Others changed the target (its template, its replicas or other keys of its ConfigMap)"
         " or the cohort: the cohort follows, and hold and evidence start again.",
-        stage=Stage.WRITING,
+        stage=Stage.ROLLING_OUT if completed else Stage.WRITING,
         event="Followed",
         changes={"window": None, "signals": [], **changes},
     )
@@ -161,6 +145,8 @@ def promote_by_person(s: Situation) -> Plan:
 
 def _promote(s: Situation, word: str | None) -> Plan:
     by = f"pecr.dev/promote={word}" if word else None
+    judgement = s.observation.judgement
+    proven = judgement is not None and judgement.state is State.WITHIN
     why = (
         f"A person promoted run {s.status.run} by annotation"
         if word
@@ -179,7 +165,7 @@ def _promote(s: Situation, word: str | None) -> Plan:
         by=by,
         changes={
             "promoted": True,
-            "promoted_by": by,
+            "promoted_by": None if proven else by,
             "window": None,
             "signals": [],
             "handled": handled(s, PROMOTION, word)["handled"] if word else s.status.handled,
@@ -187,9 +173,9 @@ def _promote(s: Situation, word: str | None) -> Plan:
     )
 
 
-def complete(s: Situation) -> Plan:
+def complete(s: Situation, by: str | None = None) -> Plan:
     """End the run as asked: on the whole fleet, or withdrawn with strategy None."""
-    withdrawn = s.spec.promotion.strategy is Strategy.NONE
+    withdrawn = s.phase is Phase.CANARY
     message = (
         f"Run {s.status.run} kept its SLO; nothing is promoted (strategy None), and what was there"
         " before is being put back."
@@ -204,16 +190,16 @@ def complete(s: Situation) -> Plan:
         stage=Stage.RESTORING if withdrawn else Stage.CLOSING,
         event="Completed",
         owner=True,
-        changes={"window": None},
+        by=by,
+        changes={"window": None, "promoted_by": by or s.status.promoted_by},
     )
 
 
 def complete_by_person(s: Situation) -> Plan:
     """End the bake by a person's word where traffic is too little for evidence."""
     word = asked(s, PROMOTION) or ""
-    plan = complete(s)
-    by = f"pecr.dev/promote={word}"
-    status = plan.status.model_copy(update={"promoted_by": by, **handled(s, PROMOTION, word)})
+    plan = complete(s, f"pecr.dev/promote={word}")
+    status = plan.status.model_copy(update={**handled(s, PROMOTION, word)})
     return replace(plan, row="baked by person", status=status)
 
 
@@ -236,12 +222,13 @@ def abort(s: Situation) -> Plan:
         if s.status.incident
         else ""
     )
+    untouched = s.stage in (Stage.PREPARING, Stage.CLOSING)
     return move(
         s,
         "abort",
         f"Aborted by pecr.dev/abort={value}: what was there before is being put back.{still}",
         phase=Phase.ABORTED,
-        stage=Stage.RESTORING,
+        stage=Stage.CLOSING if untouched else Stage.RESTORING,
         event="Aborted",
         warning=True,
         owner=True,
@@ -254,10 +241,8 @@ def inconclusive(s: Situation) -> Plan:
     """Answer the end of maxDuration without a decision."""
     text = f"No decision within {s.spec.analysis.max_duration}: {undecided(s)}"
     if s.spec.analysis.on_inconclusive is OnInconclusive.HOLD:
-        promote_it = s.rollout.command(PROMOTION.annotation, s.rollout.run_id(s.status.run))
-        return stay(
-            s, "inconclusive", f"{text} It is held (onInconclusive: Hold). To go on: {promote_it}"
-        )
+        held = f"{text} It is held (onInconclusive: Hold). {_way_on(s)}"
+        return stay(s, "inconclusive", held, due=s.next_evaluation)
     return move(
         s,
         "inconclusive",
@@ -269,6 +254,15 @@ def inconclusive(s: Situation) -> Plan:
         owner=True,
         changes={"window": None},
     )
+
+
+def _way_on(s: Situation) -> str:
+    """Say what a person can do; a promotion is for the last step, and is given once."""
+    run = s.rollout.run_id(s.status.run)
+    if s.last_step and fitting(s, PROMOTION) is not None and s.status.handled.promote != run:
+        return f"To go on: {s.rollout.command(PROMOTION.annotation, run)}"
+    end = s.rollout.command(ABORTION.annotation, run)
+    return f"It goes on as soon as there is enough evidence. To end it: {end}"
 
 
 def undecided(s: Situation) -> str:
@@ -316,7 +310,7 @@ def acknowledge(s: Situation) -> Plan:
     incident = s.status.incident
     value = incident.id if incident else ""
     fallback = s.status.fallback
-    restored = s.phase is Phase.ABORTED
+    restored = s.phase is Phase.ABORTED  # only the incident's marks on the locks are left
     # what the fleet was given must be taken back before the fresh run forgets that it was given
     promoted = s.status.promoted or (fallback is not None and fallback.scope == "Fleet")
     changes: StatusFields = UNWRITTEN if restored else {"promoted": promoted}
@@ -327,7 +321,7 @@ def acknowledge(s: Situation) -> Plan:
         f" run {s.status.run + 1} starts from step 1"
         f"{'.' if restored else ', once what was there before is back.'}",
         phase=Phase.PENDING if s.identity_changed else Phase.CANARY,
-        stage=Stage.PREPARING if restored else Stage.RESTORING,
+        stage=Stage.CLOSING if restored else Stage.RESTORING,
         event="Acknowledged",
         owner=True,
         by=person(s),
@@ -352,7 +346,7 @@ def acknowledge_orphan(s: Situation) -> Plan:
         f" {person(s) or 'a person who gave no name'}.",
         phase=Phase.PENDING,
         stage=Stage.PREPARING,
-        actions=(MarkIncident(subjects, None),),
+        actions=(MarkIncident(subjects, None), ReleaseLocks(subjects)),
         event="Acknowledged",
         by=person(s),
         changes={**handled(s, ACK, value)},
@@ -362,6 +356,11 @@ def acknowledge_orphan(s: Situation) -> Plan:
 def guarded(s: Situation) -> bool:
     """Tell whether a completed run goes on being judged."""
     return s.rollout.spec.promotion.guard is Guard.ALWAYS and s.status.promoted
+
+
+def keeps_guarding(s: Situation) -> bool:
+    """Tell whether it does so now: a new spec ends it, as soon as a new run may start."""
+    return guarded(s) and (s.suspended or not s.identity_changed)
 
 
 def withdraw(s: Situation) -> FallbackStatus:

@@ -39,7 +39,7 @@ def plan(observation: Observation) -> Plan:
 
 def _with_report(s: Situation, drawn: Plan) -> Plan:
     key = report_key(s)
-    if key is None or key == s.status.reported or s.phase is not drawn.status.phase:
+    if key is None or key == s.status.reported:
         return drawn
     status = drawn.status.model_copy(update={"reported": key})
     actions = (*drawn.actions, WriteReport(decision_report(s)))
@@ -68,7 +68,12 @@ def blocked(observation: Observation, reason: str, message: str) -> Plan:
 
     For errors that only a person can end: a permission that is missing, a write that is refused.
     """
-    status = observation.rollout.status.model_copy(update={"message": shortened(message)})
+    rollout = observation.rollout
+    changes = {
+        "message": shortened(message),
+        "observed_generation": rollout.metadata.generation,
+    }
+    status = rollout.status.model_copy(update=changes)
     return _finished(observation, Plan("blocked", status, stalled=(reason, message)))
 
 

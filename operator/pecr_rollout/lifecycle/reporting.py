@@ -35,7 +35,7 @@ def report_key(s: Situation) -> str | None:
 def decision_report(s: Situation) -> DecisionReport:
     """Describe what was decided, from which figures, and what is to be done."""
     return DecisionReport(
-        status=Status.FALLBACK_REQUIRED if s.phase is Phase.FALLBACK else Status.HEALTHY,
+        status=_decision(s),
         engine=str(_running(s, flags.ENGINE)),
         current_state=CurrentState(
             adaptive_parallelism_enabled=bool(_running(s, flags.ADAPTIVE_PARALLELISM)),
@@ -51,6 +51,14 @@ def decision_report(s: Situation) -> DecisionReport:
         evidence=tuple(_evidence(v) for v in s.status.signals),
         rollout=_context(s),
     )
+
+
+def _decision(s: Situation) -> Status:
+    """Give the decision: healthy only on positive evidence about every signal."""
+    if s.phase is Phase.FALLBACK:
+        return Status.FALLBACK_REQUIRED
+    within = s.status.signals and all(v.verdict == Verdict.WITHIN for v in s.status.signals)
+    return Status.HEALTHY if within else Status.INCONCLUSIVE
 
 
 def _running(s: Situation, flag: Flag) -> FlagValue:

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
+from typing import Final
 
-from pydantic import TypeAdapter
-
+from pecr_rollout.api.analysis import Baseline
+from pecr_rollout.api.canary import Canary
+from pecr_rollout.api.delta import FlagDelta, Target
 from pecr_rollout.api.enums import BaselineSource, CanaryMode
 from pecr_rollout.api.rollout import ControllerRollout
+from pecr_rollout.api.slo import Slo
 from pecr_rollout.api.spec import Spec
 from pecr_rollout.api.status import Phase, Stage, Status, epoch
-from pecr_rollout.api.types import seconds
+from pecr_rollout.api.types import Model, seconds
 from pecr_rollout.lifecycle.observation import (
     Cluster,
     Environment,
@@ -22,7 +25,13 @@ from pecr_rollout.lifecycle.observation import (
     Workload,
 )
 
-IDENTITY = ("target", "flag_delta", "canary", "slo", "baseline")
+IDENTITY: Final[Mapping[str, type[Model]]] = {
+    "target": Target,
+    "flag_delta": FlagDelta,
+    "canary": Canary,
+    "slo": Slo,
+    "baseline": Baseline,
+}
 """The parts of the spec that make a run this run."""
 UNFINISHED = frozenset({Phase.CANARY, Phase.PROMOTING, Phase.FALLBACK})
 GOING_BACK = frozenset({Stage.RESTORING, Stage.ROLLING_BACK})
@@ -38,11 +47,10 @@ def run_spec(rollout: ControllerRollout, snapshot: Snapshot | None) -> Spec:
     if snapshot is None or snapshot.identity != identity or spec.identity() == identity:
         return spec
     # Part by part: old and new parts need not fit each other, and each was valid in its time.
-    fields = Spec.model_fields
     parts = {
-        name: TypeAdapter(fields[name].annotation).validate_python(snapshot.spec[alias])
-        for name in IDENTITY
-        if (alias := fields[name].alias or name) in snapshot.spec
+        name: model.model_validate(snapshot.spec[alias])
+        for name, model in IDENTITY.items()
+        if (alias := Spec.model_fields[name].alias or name) in snapshot.spec
     }
     return spec.model_copy(update=parts)
 
@@ -207,7 +215,7 @@ class Situation:
 
     @property
     def no_room(self) -> bool:
-        """Tell whether the cluster has no room for the managed cohort: the change has no part in it.
+        """Tell whether the cluster has no room for the managed cohort; the change is not to blame.
 
         Elsewhere a roll-out that finds no room is one that did not get ready: taking an existing
         canary or the fleet back and trying again would restart pods for ever.
@@ -249,7 +257,6 @@ class Situation:
         """Tell whether the canary is at its last step."""
         step = self.status.step
         return step is None or step.index >= len(self.spec.canary.steps)
-
 
     @property
     def next_evaluation(self) -> float:

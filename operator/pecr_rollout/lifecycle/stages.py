@@ -1,5 +1,6 @@
 """What each stage does when nothing stronger applies: prepare, write, await, restore, close."""
 
+from dataclasses import replace
 from math import ceil
 
 from pecr_rollout.api.enums import CanaryMode
@@ -8,7 +9,6 @@ from pecr_rollout.api.types import seconds
 from pecr_rollout.lifecycle.actions import (
     AcquireLocks,
     Action,
-    AddFinalizer,
     DropSnapshot,
     MarkIncident,
     ReleaseLocks,
@@ -16,10 +16,10 @@ from pecr_rollout.lifecycle.actions import (
     RemoveFinalizer,
 )
 from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
-from pecr_rollout.lifecycle.moves import FRESH, UNWRITTEN, guarded, start
+from pecr_rollout.lifecycle.moves import FRESH, UNWRITTEN, keeps_guarding, start
 from pecr_rollout.lifecycle.observation import Progress, Workload
 from pecr_rollout.lifecycle.situation import Situation
-from pecr_rollout.lifecycle.wishes import carry_out, hold_locks, put_back
+from pecr_rollout.lifecycle.wishes import carry_out, hold_locks, keep_alive, put_back
 
 PREFLIGHT_EVERY = 30.0
 """Seconds between two tries of a preflight that failed; changes wake it earlier."""
@@ -29,18 +29,29 @@ LOOK_AGAIN = 10.0
 
 def wants_preflight(s: Situation) -> bool:
     """Tell whether the checks are to be made: nothing else keeps the run from starting."""
-    return s.stage is Stage.PREPARING and not s.suspended and not s.foreign_locks and not s.deleted
+    waits = s.suspended or s.foreign_locks or s.deleted or s.identity_changed
+    return s.stage is Stage.PREPARING and not waits and not s.cluster.unreadable
 
 
 def prepare(s: Situation) -> Plan:
     """Start as soon as nobody holds the target and the checks pass."""
+    if s.cluster.unreadable:
+        return _unreadable(s)
+    if s.identity_changed:
+        # What was observed belongs to the spec that was; the new one is looked at next.
+        return _pending(s, "preflight", "The spec changed; its checks are next.", due=s.now)
     if s.foreign_locks:
         return _wait_for_lock(s)
     if s.suspended:
         return _pending(s, "suspended", "Suspended: nothing is changed until suspend is false.")
+    return _begin(s)
+
+
+def _begin(s: Situation) -> Plan:
     preflight = s.observation.preflight
     if preflight is None:
-        return _pending(s, "preflight", "The checks before the start are being made.", due=s.now)
+        again = s.now + LOOK_AGAIN
+        return _pending(s, "preflight", "The checks before the start are being made.", due=again)
     if preflight.errors:
         text = " ".join(f"{f.reason}: {f.message}" for f in preflight.errors)
         again = s.now + PREFLIGHT_EVERY
@@ -48,14 +59,36 @@ def prepare(s: Situation) -> Plan:
     return start(s, tuple(_preparations(s)))
 
 
+def _unreadable(s: Situation) -> Plan:
+    text = f"Nothing starts: the target cannot be read: {s.cluster.unreadable}"
+    again = s.now + PREFLIGHT_EVERY
+    return stay(s, "preflight", text, due=again, stalled=("TargetUnreadable", text))
+
+
 def _preparations(s: Situation) -> list[Action]:
-    before: list[Action] = [] if s.cluster.finalizer else [AddFinalizer()]
-    uid = s.rollout.metadata.uid
-    if len(s.cluster.locks) < len(s.subjects) or any(k.holder != uid for k in s.cluster.locks):
+    before = [*keep_alive(s)]
+    if len(s.own_locks) < len(s.subjects):
         before.append(AcquireLocks(s.subjects))
-    if any(k.incident for k in s.cluster.locks):
+    if any(lock.incident for lock in s.cluster.locks):
         before.append(MarkIncident(s.subjects, None))
     return before
+
+
+def _nothing_held(s: Situation) -> tuple[Action, ...]:
+    """Give back what a start that did not come about, or the run before, left with us.
+
+    A rollout that waits holds no lock against others and never wedges an uninstall.
+    """
+    return (*_locks_given_up(s), *((RemoveFinalizer(),) if s.cluster.finalizer else ()))
+
+
+def _locks_given_up(s: Situation) -> tuple[Action, ...]:
+    """Give up our locks; one with an open incident stays on, one with a closed one does not."""
+    ours = tuple(lock.subject for lock in s.own_locks)
+    if not ours:
+        return ()
+    closed = s.status.incident is None and any(lock.incident for lock in s.own_locks)
+    return (*((MarkIncident(ours, None),) if closed else ()), ReleaseLocks(ours))
 
 
 def _pending(
@@ -70,25 +103,18 @@ def _pending(
         "run": max(1, s.status.run),
         "identity": s.rollout.spec.identity(),
     }
+    actions = _nothing_held(s)
     if s.phase is Phase.PENDING:
-        return stay(
-            s,
-            row,
-            message,
-            due=due,
-            stalled=stalled,
-            changes={**changes},
-        )
+        return stay(s, row, message, actions=actions, due=due, stalled=stalled, changes=changes)
     plan = move(
         s,
         row,
         message,
         phase=Phase.PENDING,
         stage=Stage.PREPARING,
-        due=due,
-        changes={**changes},
+        changes=changes,
     )
-    return Plan(plan.row, plan.status, due=due, stalled=stalled)
+    return Plan(plan.row, plan.status, actions, due=due, stalled=stalled)
 
 
 def _wait_for_lock(s: Situation) -> Plan:
@@ -179,7 +205,7 @@ def restore(s: Situation) -> Plan:
         "restore",
         s.status.message,
         stage=Stage.ROLLING_BACK,
-        actions=(*put_back(s), *hold_locks(s)),
+        actions=(*keep_alive(s), *hold_locks(s), *put_back(s)),
     )
 
 
@@ -246,13 +272,16 @@ def close(s: Situation) -> Plan:
     removals: list[Action] = []
     if s.cluster.clone is not None and s.cluster.clone.owned:
         removals.append(RemoveClone())
-    if guarded(s) and s.phase is Phase.COMPLETED:
+    if s.phase is Phase.COMPLETED and keeps_guarding(s):
         return _keep_guarding(s, removals)
-    if s.cluster.snapshot is not None:
+    removals += _locks_given_up(s)
+    # The snapshot goes after the locks: it says which. With an open incident it stays for that.
+    if s.cluster.snapshot is not None and s.status.incident is None:
         removals.append(DropSnapshot())
-    removals.append(ReleaseLocks(s.subjects))
     if s.cluster.finalizer:
         removals.append(RemoveFinalizer())
+    if s.phase in (Phase.PENDING, Phase.CANARY):
+        return replace(_prepare_again(s), actions=tuple(removals))
     return move(
         s,
         "close",

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from pecr_rollout.api.enums import CanaryMode, Strategy
+from pecr_rollout.api.enums import OnInconclusive, Strategy
 from pecr_rollout.api.status import Phase, Stage, epoch
 from pecr_rollout.api.types import seconds
 from pecr_rollout.judge.verdict import State
 from pecr_rollout.lifecycle import fallbacks, interruptions, judging, moves, stages
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.intents import ABORTION, ACK, PROMOTION, wants
+from pecr_rollout.lifecycle.observation import Progress
 from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
 from pecr_rollout.lifecycle.wishes import clone_differs, drift
 
@@ -61,25 +62,31 @@ def always(_: Situation) -> bool:
 
 def gone(s: Situation) -> bool:
     """Tell whether what the run writes is missing, replaced or unreadable."""
-    return s.stage in GOING_BACK | FORWARD and bool(interruptions.what_is_gone(s))
+    if s.stage is Stage.CLOSING:
+        return bool(s.cluster.unreadable)  # what is to be removed is not known
+    held = s.stage in GOING_BACK | FORWARD and not (s.stage in IN_FORCE and guard_over(s))
+    return held and bool(interruptions.what_is_gone(s))
 
 
 def crashed(s: Situation) -> bool:
     """Tell whether pods with the delta crash, or are not ready by the deadline."""
-    return bool(s.trouble) or (s.overdue and not s.unschedulable)
+    return bool(s.trouble) or (s.overdue and not s.no_room)
 
 
 def unschedulable(s: Situation) -> bool:
-    """Tell whether the first cohort found no room by the deadline."""
-    first = s.status.step is not None and s.status.step.index == 1
-    return first and s.overdue and s.unschedulable and s.mode is CanaryMode.MANAGED
+    """Tell whether the cohort found no room by the deadline, ours or its Deployment's."""
+    late = s.overdue or any(w.progress is Progress.STUCK for w in s.judged_workloads)
+    return late and s.no_room and not s.trouble
 
 
 def breached(s: Situation) -> bool:
     """Tell whether a breach is sustained, and not yet answered by all that can be done."""
     judgement = s.observation.judgement
     exhausted = s.status.fallback is not None and s.status.fallback.exhausted
-    return judgement is not None and judgement.state is State.BREACHED and not exhausted
+    breach = judgement is not None and judgement.state is State.BREACHED and not exhausted
+    if s.phase is Phase.COMPLETED:  # flags that others changed since are not this run's any more
+        return breach and moves.guarded(s) and not drift(s)
+    return breach
 
 
 def drifted(s: Situation) -> bool:
@@ -119,10 +126,13 @@ def within(s: Situation) -> bool:
     return judgement is not None and judgement.state is State.WITHIN and s.held
 
 
-def exceeding(s: Situation) -> bool:
-    """Tell whether any signal is over its limit now, sustained or not."""
+def clear(s: Situation) -> bool:
+    """Tell whether the signals were looked at and none is over its limit now, even for a moment.
+
+    After a restart nothing has been looked at yet, and nobody's word is taken over a breach.
+    """
     judgement = s.observation.judgement
-    return judgement is not None and any(
+    return judgement is not None and not any(
         v.state is State.BREACHED or v.since is not None for v in judgement.signals
     )
 
@@ -139,7 +149,7 @@ def to_promote(s: Situation) -> bool:
 
 def promoted_by_person(s: Situation) -> bool:
     """Tell whether a person promotes: in place of evidence, never over a breach."""
-    return s.last_step and s.held and wants(s, PROMOTION) is not None and not exceeding(s)
+    return s.last_step and s.held and wants(s, PROMOTION) is not None and clear(s)
 
 
 def to_withdraw(s: Situation) -> bool:
@@ -149,23 +159,34 @@ def to_withdraw(s: Situation) -> bool:
 
 def baked(s: Situation) -> bool:
     """Tell whether the bake is over: by evidence, or by the person who promoted without it."""
-    word = s.status.promoted_by is not None and not exceeding(s)
-    return s.held and (within(s) or word)
+    return within(s) or (s.held and clear(s) and _vouched(s))
+
+
+def _vouched(s: Situation) -> bool:
+    """Tell whether a person's promote goes for the bake too.
+
+    At once where it stood in for evidence before. Given on evidence it cannot be given again, so
+    it counts where the bake holds without a decision.
+    """
+    run = s.rollout.run_id(s.status.run)
+    holds = s.spec.analysis.on_inconclusive is OnInconclusive.HOLD and undecided(s)
+    return s.status.promoted_by is not None or (s.status.handled.promote == run and holds)
 
 
 def promoted_in_bake(s: Situation) -> bool:
     """Tell whether a person lets the bake end without evidence."""
-    return s.held and wants(s, PROMOTION) is not None and not exceeding(s)
+    return s.held and wants(s, PROMOTION) is not None and clear(s)
 
 
 def undecided(s: Situation) -> bool:
     """Tell whether maxDuration went by without a decision."""
     window = s.status.window
-    if window is None or (awaiting_promotion(s) and within(s)):
+    looked = s.observation.judgement is not None
+    if window is None or not looked or not s.held or (awaiting_promotion(s) and within(s)):
         return False
     since = s.status.step.since if s.status.step and s.phase is Phase.CANARY else None
     begun = epoch(since) if since else window.since
-    return s.now - begun >= max(seconds(s.spec.analysis.max_duration), s.hold)
+    return s.now - begun >= seconds(s.spec.analysis.max_duration)
 
 
 def awaiting_promotion(s: Situation) -> bool:
@@ -175,7 +196,7 @@ def awaiting_promotion(s: Situation) -> bool:
 
 def guard_over(s: Situation) -> bool:
     """Tell whether a completed run is no longer to be guarded."""
-    return not moves.guarded(s)
+    return s.phase is Phase.COMPLETED and not moves.keeps_guarding(s)
 
 
 def new_spec(s: Situation) -> bool:
@@ -190,6 +211,7 @@ def spec_changed(s: Situation) -> bool:
 
 JUDGED: Final = frozenset({Stage.JUDGING})
 FINISHED: Final = frozenset({Phase.COMPLETED, Phase.ABORTED})
+WATCHED: Final = UNFINISHED | {Phase.COMPLETED}
 GUARDED: Final = RUNNING | {Phase.COMPLETED, Phase.FALLBACK}
 
 TABLE: Final = (
@@ -205,7 +227,8 @@ TABLE: Final = (
     ),
     Row("abort", RUNNING | {Phase.FALLBACK}, ANY_STAGE, aborted, moves.abort),
     Row("breach", GUARDED, JUDGED, breached, fallbacks.answer_breach),
-    Row("drift", UNFINISHED, IN_FORCE, drifted, interruptions.answer_drift),
+    Row("guard over", frozenset({Phase.COMPLETED}), IN_FORCE, guard_over, moves.unguard),
+    Row("drift", WATCHED, IN_FORCE, drifted, interruptions.answer_drift),
     Row(
         "acknowledge",
         frozenset({Phase.FALLBACK, Phase.ABORTED}),
@@ -224,7 +247,7 @@ TABLE: Final = (
     ),
     Row("spec changed", RUNNING, FORWARD, spec_changed, moves.fresh_run, progress=True),
     Row("follow", UNFINISHED, IN_FORCE, ours_differs, moves.follow),
-    Row("follow context", UNFINISHED, JUDGED, context_changed, moves.follow),
+    Row("follow context", WATCHED, JUDGED, context_changed, moves.follow),
     Row("preparing", ALL, frozenset({Stage.PREPARING}), always, stages.prepare),
     Row("writing", ALL, frozenset({Stage.WRITING}), always, stages.write),
     Row("rolling out", ALL, frozenset({Stage.ROLLING_OUT}), always, stages.await_roll_out),
@@ -259,8 +282,7 @@ TABLE: Final = (
         progress=True,
     ),
     Row("inconclusive", RUNNING, JUDGED, undecided, moves.inconclusive, progress=True),
-    Row("guard over", frozenset({Phase.COMPLETED}), JUDGED, guard_over, moves.unguard),
-    Row("new run", FINISHED, JUDGED | {Stage.IDLE}, new_spec, moves.new_run, progress=True),
+    Row("new run", FINISHED, frozenset({Stage.IDLE}), new_spec, moves.new_run, progress=True),
     Row("judging", ALL, JUDGED, always, judging.keep_judging),
     Row("idle", ALL, frozenset({Stage.IDLE}), always, judging.rest),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pecr_rollout.api.enums import CanaryMode
+from pecr_rollout.api.status import Phase
 from pecr_rollout.lifecycle.actions import (
     AcquireLocks,
     Action,
@@ -99,8 +100,8 @@ def untouched_places(s: Situation) -> tuple[Place, ...]:
     That is the fleet while it runs without the change, and at a place that the run writes the
     flags that it does not. None of them is ever written for that.
     """
-    if s.cluster.snapshot is None:
-        return ()
+    if s.cluster.snapshot is None or s.phase is Phase.COMPLETED:
+        return ()  # after the end of a run the other flags are their owners' again
     ours = s.status.environment
     kept = [
         Place(
@@ -172,7 +173,12 @@ def hold_locks(s: Situation) -> Iterator[Action]:
 
 def carry_out(s: Situation) -> tuple[Action, ...]:
     """Give the actions that make the recorded environment true, the locks before all writes."""
-    return (*hold_locks(s), *_forward(s))
+    return (*keep_alive(s), *hold_locks(s), *_forward(s))
+
+
+def keep_alive(s: Situation) -> tuple[Action, ...]:
+    """Give what keeps the resource until what was there before is back."""
+    return () if s.cluster.finalizer else (AddFinalizer(),)
 
 
 def _forward(s: Situation) -> Iterator[Action]:
