@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pecr_rollout.cli.docs import FINGERPRINT_LINE, generate, hand_written, main
+from pecr_rollout.cli.reference import reference
 from pecr_rollout.contract import fallback, fingerprint, guard, signals
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,11 +37,27 @@ def test_every_commit_that_changed_the_contract_changed_the_runbook():
 
 
 def test_making_the_documents_twice_changes_nothing(tmp_path: Path):
-    copy = tmp_path / "contract.md"
-    copy.write_text(CONTRACT.read_text())
-    before = copy.stat().st_mtime_ns
-    main([str(copy)])
-    assert (copy.read_text(), copy.stat().st_mtime_ns) == (CONTRACT.read_text(), before)
+    (tmp_path / "contract.md").write_text(CONTRACT.read_text())
+    main(tmp_path)
+    before = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
+    main(tmp_path)
+    after = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
+    assert set(after) == {"contract.md", "reference.md"}
+    assert after == before
+
+
+def test_the_reference_is_generated_from_the_models():
+    assert reference() == (ROOT / "docs" / "reference.md").read_text(), "run `make docs`"
+
+
+def test_the_reference_has_every_field_with_its_meaning():
+    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+    fields = [row.split("`")[1] for row in rows]
+    assert "spec.slo.latency.p95" in fields
+    assert "spec.canary.steps[].hold" in fields
+    assert "spec.slo.terminalModes.*.maxIncrease" in fields
+    assert len(fields) == len(set(fields))
+    assert [row for row in rows if row.split("|")[-2].strip() == ""] == []
 
 
 def test_a_block_that_nothing_generates_is_an_error():

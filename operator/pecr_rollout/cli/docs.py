@@ -1,4 +1,4 @@
-"""Generates the tables of docs/contract.md from the contract's data: `make docs`.
+"""Generates docs/reference.md, and the tables of docs/contract.md: `make docs`.
 
 Whatever stands between `<!-- generated: NAME -->` and `<!-- end -->` is written here; the rest is
 written by people. docs/runbook.md is never written: its fingerprint is a person's word.
@@ -6,10 +6,11 @@ written by people. docs/runbook.md is never written: its fingerprint is a person
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from pecr_rollout.cli.reference import reference
 from pecr_rollout.contract import fallback, flags, guard, signals
 from pecr_rollout.contract.fingerprint import fingerprint
 
@@ -38,13 +39,16 @@ def hand_written(text: str) -> str:
     return BLOCK.sub("", text)
 
 
-def main(paths: Sequence[str]) -> None:
-    """Renew the documents in place; what does not change is not touched."""
-    for path in map(Path, paths or ["docs/contract.md"]):
-        old = path.read_text(encoding="utf-8")
-        new = generate(old)
-        if new != old:
-            path.write_text(new, encoding="utf-8")
+def main(folder: Path) -> None:
+    """Renew the documents of a folder in place; what does not change is not touched."""
+    contract = folder / "contract.md"
+    _renew(contract, generate(contract.read_text(encoding="utf-8")))
+    _renew(folder / "reference.md", reference())
+
+
+def _renew(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def _flags() -> str:
@@ -158,4 +162,4 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
 }
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(Path(*sys.argv[1:2] or ["docs"]))
