@@ -26,16 +26,19 @@ _REGEX: Final = rule(
     # An expression that cannot be compiled fails the rule, and the query of every other rollout.
     "!(self.op in ['=~', '!~']) || self.value.matches(self.value) in [true, false]",
     "write a regular expression in RE2's syntax, or use = or !=",
-    fieldPath=".value",
+    field=".value",
+    found="self.value",
 )
 _NOT_TOO_OFTEN: Final = rule(
     where_durations(("self.interval",), "duration(self.interval) >= duration('1s')"),
     "let the interval be at least 1s",
-    fieldPath=".interval",
+    field=".interval",
+    found="self.interval",
 )
 _RATES_WITH_FIXED: Final = rule(
     "(has(self.source) && self.source == 'Fixed') == has(self.rates)",
     "give rates exactly with source: Fixed",
+    found="(has(self.rates) ? 'rates with another source' : 'no rates')",
 )
 
 

@@ -11,7 +11,8 @@ from pecr_rollout.api.types import Cohort, Duration, Model, ObjectName, require,
 _WITH_ITS_MODE: Final = rule(
     "(self.mode == 'Existing') == has(self.existing)",
     "give existing exactly with mode: Existing",
-    fieldPath=".existing",
+    field=".existing",
+    found="'mode ' + self.mode",
 )
 _SOME_STEP: Final = rule(
     "size(self) > 0", "give at least one step, for example {cohort: 10%, hold: 10m}"
@@ -19,12 +20,14 @@ _SOME_STEP: Final = rule(
 _ONE_STEP: Final = rule(
     "self.mode == 'Managed' || size(self.steps) <= 1",
     "Existing and Fleet take exactly one step, with a hold only",
-    fieldPath=".steps",
+    field=".steps",
+    found="'several in mode ' + self.mode",
 )
 _COHORTS: Final = rule(
     "self.steps.all(s, has(s.cohort) == (self.mode == 'Managed'))",
     "give every step a cohort in mode Managed, and none in Existing and Fleet",
-    fieldPath=".steps",
+    field=".steps",
+    found="'mode ' + self.mode",
 )
 _ONE_UNIT: Final = rule(
     # Two types cannot be compared with each other: the API server counts that as unbounded.

@@ -12,8 +12,9 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 OperatorName = Literal[flags.OPERATORS]  # type: ignore[valid-type]
 
 _KNOWN_OPERATOR: Final = rule(
-    f"self.all(k, k in [{', '.join(map(repr, flags.OPERATORS))}])",
+    f"self.all(k, k in {list(flags.OPERATORS)})",
     "name operators of PECR: " + ", ".join(flags.OPERATORS),
+    found=f"self.filter(k, !(k in {list(flags.OPERATORS)}))[0]",
 )
 _SOME_LIMIT: Final = rule(
     "has(self.maxInFlight) || has(self.fairnessWeight)",

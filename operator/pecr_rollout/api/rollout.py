@@ -32,10 +32,10 @@ def _immutable(field: str, same: str) -> Rule:
     """Give the transition rule of a field that may not change in the middle of a run."""
     return rule(
         f"!has(oldSelf.status) || !(oldSelf.status.phase in [{_UNFINISHED}]) || {same}",
-        f"{field} cannot be changed in the middle of a run: wait until it is over, or abort it",
-        messageExpression=f"'{field} cannot be changed in phase ' + oldSelf.status.phase"
-        " + ': wait until the run is over, abort it, or create another rollout'",
-        fieldPath=f".spec.{field}",
+        f"{field} cannot be changed in the middle of a run: wait until it is over, abort it,"
+        " or create another rollout",
+        field=f".spec.{field}",
+        found="'phase ' + oldSelf.status.phase",
     )
 
 

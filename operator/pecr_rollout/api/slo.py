@@ -21,26 +21,30 @@ LossMode = Literal["INSUFFICIENT_EVIDENCE", "INSUFFICIENT_PERMISSION", "SOURCE_U
 ReasonGlob = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9_*]+$")]
 
 KNOWN_MODES: Final = rule(
-    f"self.all(k, k in [{', '.join(map(repr, get_args(LossMode)))}])",
+    f"self.all(k, k in {list(get_args(LossMode))})",
     "name terminal modes that show a loss: " + ", ".join(get_args(LossMode)),
+    found=f"self.filter(k, !(k in {list(get_args(LossMode))}))[0]",
 )
 REASON_GLOBS: Final = rule(
     "self.all(k, k.matches('^[a-z0-9_*]{1,63}$'))",
     "write stop reasons in lower case, with * for any text, for example bridge_*",
+    found="self.filter(k, !k.matches('^[a-z0-9_*]{1,63}$'))[0]",
 )
 _NOT_EMPTY: Final = rule("size(self) > 0", "name at least one, or leave the field out")
 _SOME_QUANTILE: Final = rule("has(self.p95) || has(self.p99)", "give p95, p99 or both")
 _ORDERED: Final = rule(
     where_durations(("self.p95", "self.p99"), "duration(self.p95) <= duration(self.p99)"),
     "let p95 be at most p99",
-    fieldPath=".p95",
+    field=".p95",
+    found="self.p95 + ' and ' + self.p99",
 )
 _LARGEST: Final = "give at most 10s, the largest bound of the controller's histogram"
 _MEASURABLE: Final = tuple(
     rule(
         where_durations((f"self.{name}",), f"duration(self.{name}) <= duration('10s')"),
         _LARGEST,
-        fieldPath=f".{name}",
+        field=f".{name}",
+        found=f"self.{name}",
     )
     for name in ("p95", "p99")
 )

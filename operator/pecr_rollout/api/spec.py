@@ -29,7 +29,8 @@ _NO_REST_OF_THE_FLEET: Final = rule(
     "self.canary.mode != 'Fleet' || !has(self.baseline.source)"
     " || self.baseline.source != 'Concurrent'",
     "mode Fleet leaves no rest of the fleet: use baseline.source Recorded or Fixed",
-    fieldPath=".baseline.source",
+    field=".baseline.source",
+    found="self.baseline.source",
 )
 _SOME_EVALUATIONS: Final = rule(
     where_durations(
@@ -37,7 +38,8 @@ _SOME_EVALUATIONS: Final = rule(
         "duration(self.slo.sustainedFor) >= duration(self.analysis.interval)",
     ),
     "let slo.sustainedFor be at least analysis.interval",
-    fieldPath=".slo.sustainedFor",
+    field=".slo.sustainedFor",
+    found="self.slo.sustainedFor + ' and ' + self.analysis.interval",
 )
 
 

@@ -24,9 +24,22 @@ Rule = dict[str, str]
 """One CEL rule of the API server's, with the sentence that it refuses with."""
 
 
-def rule(expression: str, message: str, **more: str) -> Rule:
-    """Give one CEL rule that the API server checks, with the sentence that it refuses with."""
-    return {"rule": expression, "message": message, **more}
+def rule(expression: str, message: str, *, field: str = "", found: str = "") -> Rule:
+    """Give one CEL rule that the API server checks, with the sentence that it refuses with.
+
+    Args:
+        expression: what must hold.
+        message: what to write instead.
+        field: path of the field that is refused, where it is not the rule's own.
+        found: CEL expression of what was found, where the API server would not show it.
+    """
+    entry = {"rule": expression, "message": message}
+    if field:
+        entry["fieldPath"] = field
+    if found:
+        quoted = message.replace("'", "\\'")
+        entry["messageExpression"] = f"'{quoted}; found ' + {found}"
+    return entry
 
 
 def rules(*entries: Rule) -> dict[str, Any]:
