@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pecr_rollout.judge.evidence import Reason
-from pecr_rollout.telemetry.counters import Family, Pod, Reading
+from pecr_rollout.telemetry.counters import Counter, Family, Pod, Reading
 from pecr_rollout.telemetry.deltas import FORGET_AFTER, Cohort
 
 A, B = Pod("shop", "rs-a"), Pod("shop", "rs-b")
@@ -12,7 +12,10 @@ ANSWERS = frozenset({Family.TERMINAL})
 
 
 def reading(seen=100.0, **values):
-    return Reading(seen, {name.replace("__", ":"): float(v) for name, v in values.items()})
+    found = Reading(seen)
+    for name, value in values.items():
+        found.put(Counter(*name.split("__")), float(value))
+    return found
 
 
 def grow(cohort, readings, *, continuous=True, oldest=0.0):
@@ -98,7 +101,7 @@ def test_one_fresh_pod_is_enough():
 
 def broken(value):
     found = reading(violations__=1)
-    found.put("terminal:SUPPORTED", value)
+    found.put(Counter("terminal", "SUPPORTED"), value)
     return found
 
 
@@ -116,8 +119,8 @@ def test_what_is_no_number_breaks_its_family_alone_and_is_made_up_later():
 def test_of_two_series_of_one_counter_the_larger_counts():
     found = Reading()
     for value in (5.0, 9.0, 7.0):
-        found.put("violations:", value)
-    assert found.values == {"violations:": 9.0}
+        found.put(Counter("violations"), value)
+    assert found.values == {"violations": {"": 9.0}}
 
 
 def test_memory_is_bounded_while_pods_come_and_go():
@@ -168,7 +171,7 @@ def test_never_more_is_counted_than_was_served_and_never_less_than_nothing(lives
         elif what == "restart":
             value = 0.0
         found = reading()
-        found.put("violations:", nan if what == "nan" else value)
+        found.put(Counter("violations"), nan if what == "nan" else value)
         growth = grow(cohort, {} if what == "hide" else {A: found})
         for counts in growth.counts.values():
             assert all(count >= 0 for count in counts.values())

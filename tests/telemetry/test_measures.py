@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pecr_rollout.judge.evidence import Counts
+from pecr_rollout.telemetry.deltas import Growth
 from pecr_rollout.telemetry.measures import (
     Errors,
     SlowerThan,
@@ -17,7 +18,7 @@ from pecr_rollout.telemetry.measures import (
     needed_by,
 )
 
-LATENCY = {"latency": {"0.5": 42.0, "1.0": 44.0, "2.5": 47.0, "inf": 50.0}}
+LATENCY = Growth({"latency": {"0.5": 42.0, "1.0": 44.0, "2.5": 47.0, "inf": 50.0}})
 
 
 def test_slower_than_a_bucket_bound_is_exact():
@@ -33,7 +34,7 @@ def test_a_missing_bucket_is_no_count():
 
 
 def test_no_series_yet_is_no_request():
-    assert SlowerThan(1.2).count({}) == Counts(0.0, 0.0)
+    assert SlowerThan(1.2).count(Growth()) == Counts(0.0, 0.0)
 
 
 def test_below_the_first_bound_only_the_upper_is_needed():
@@ -42,25 +43,23 @@ def test_below_the_first_bound_only_the_upper_is_needed():
 
 
 def test_errors_are_5xx():
-    grown = {"requests": {"200": 90.0, "404": 5.0, "502": 3.0, "503": 2.0}}
+    grown = Growth({"requests": {"200": 90.0, "404": 5.0, "502": 3.0, "503": 2.0}})
     assert Errors().count(grown) == Counts(5.0, 100.0)
 
 
 def test_violations_are_counted_per_answer_and_may_exceed_them():
-    grown = {"violations": {"": 2.0}, "terminal": {"SUPPORTED": 1.0}}
+    grown = Growth({"violations": {"": 2.0}, "terminal": {"SUPPORTED": 1.0}})
     assert Violations().count(grown) == Counts(2.0, 1.0)
 
 
 def test_a_mode_is_a_share_of_all_answers():
-    grown = {"terminal": {"SUPPORTED": 24.0, "SOURCE_UNAVAILABLE": 6.0}}
+    grown = Growth({"terminal": {"SUPPORTED": 24.0, "SOURCE_UNAVAILABLE": 6.0}})
     assert TerminalMode("SOURCE_UNAVAILABLE").count(grown) == Counts(6.0, 30.0)
 
 
 def test_stop_reasons_are_counted_per_answer():
-    grown = {
-        "stops": {"bridge_timeout": 2.0, "Bridge_Lost": 1.0, "plan_complete": 9.0},
-        "terminal": {"SUPPORTED": 10.0},
-    }
+    stops = {"bridge_timeout": 2.0, "Bridge_Lost": 1.0, "plan_complete": 9.0}
+    grown = Growth({"stops": stops, "terminal": {"SUPPORTED": 10.0}})
     assert StopReasons("bridge_*").count(grown) == Counts(3.0, 10.0)
 
 

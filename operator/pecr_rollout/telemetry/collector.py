@@ -4,16 +4,20 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from pecr_rollout.judge.evidence import Counts, Evaluation
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.errors import PrometheusUnavailable
 from pecr_rollout.telemetry.frames import read_instant, read_range
 from pecr_rollout.telemetry.grid import Grid
-from pecr_rollout.telemetry.planning import Batch, Job, instants, ranges
+from pecr_rollout.telemetry.planning import Batch, Chain, Job, instants, ranges
 from pecr_rollout.telemetry.questions import Asked
 from pecr_rollout.telemetry.subjects import Subject
 from pecr_rollout.telemetry.track import Scope, Track
+
+SIDE_BY_SIDE: Final = 2
+"""Queries at a time: one is read while the server works on the other. Answers are large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +150,23 @@ class Collector:
     async def _read(self, jobs: Sequence[Job]) -> dict[str, PrometheusUnavailable]:
         """Read all jobs; give what went wrong, by rollout."""
         troubles: dict[str, PrometheusUnavailable] = {}
-        batches = [*instants([job for job in jobs if job.ticks == 1])]
-        batches += ranges([job for job in jobs if job.ticks > 1])
-        for batch in batches:  # one after the other: an answer of this size is large in memory
+        side_by_side = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def read(chain: Chain) -> None:
+            async with side_by_side:
+                troubles.update(await self._read_chain(chain))
+
+        async with asyncio.TaskGroup() as group:
+            for chain in instants(job for job in jobs if job.ticks == 1):
+                group.create_task(read(chain))
+            for chain in ranges(job for job in jobs if job.ticks > 1):
+                group.create_task(read(chain))
+        return troubles
+
+    async def _read_chain(self, chain: Chain) -> dict[str, PrometheusUnavailable]:
+        """Read batches in their order, leaving out what an earlier one could not be read of."""
+        troubles: dict[str, PrometheusUnavailable] = {}
+        for batch in chain:
             ready = batch.ready()
             if ready is None:
                 continue
@@ -169,7 +187,8 @@ class Collector:
         else:
             several = partial(read_range, server)
             frames = await self._prometheus.range(query, start, end, step, several)
-        batch.take(frames, server.stale_after)
+        for _ in batch.take(frames, server.stale_after):
+            await asyncio.sleep(0)
 
     def _collected(self, due: Due, troubles: Mapping[str, PrometheusUnavailable]) -> Collected:
         track = self._tracks.get(due.key)

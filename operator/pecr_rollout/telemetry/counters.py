@@ -45,20 +45,8 @@ COHORT: Final = "pecr_cohort"
 """The label that our queries add where cohorts are told by matchers."""
 SEEN: Final = "seen"
 
-Key = str
-"""A counter of a pod: its family and its label, `latency:2.5` or `requests:200`."""
-
-
-def key(family: Family, label: str = "") -> Key:
-    """Name a counter."""
-    return f"{family.value}:{label}"
-
-
-@lru_cache(maxsize=4096)
-def parts(counter: Key) -> tuple[str, str]:
-    """Give a counter's family and label."""
-    family, _, label = counter.partition(":")
-    return family, label
+Values = dict[str, dict[str, float]]
+"""Counters by family and label: `{"latency": {"2.5": 44.0}, "requests": {"200": 44.0}}`."""
 
 
 @lru_cache(maxsize=64)
@@ -68,6 +56,13 @@ def bound_label(bound: float) -> str:
 
 
 ALL_REQUESTS: Final = bound_label(inf)
+
+
+class Counter(NamedTuple):
+    """A counter of a pod; the family `SEEN` is the time of its newest sample."""
+
+    family: str
+    label: str = ""
 
 
 class Pod(NamedTuple):
@@ -84,24 +79,25 @@ class Reading:
 
     Attributes:
         seen: time of its newest sample; None where that series is missing.
-        values: finite counters.
-        broken: families in which a value was no number.
+        values: counters that are numbers.
+        broken: families in which a value was none.
     """
 
     seen: float | None = None
-    values: dict[Key, float] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
 
-    def put(self, counter: Key, value: float) -> None:
+    def put(self, counter: "Counter", value: float) -> None:
         """Take one value; of two of the same counter the larger is the newer one."""
-        if counter == SEEN:
+        family, label = counter
+        if family == SEEN:
             if isfinite(value):
                 self.seen = value if self.seen is None else max(value, self.seen)
         elif isfinite(value) and value >= 0:
-            known = self.values.get(counter)
-            self.values[counter] = value if known is None else max(known, value)
+            values = self.values.setdefault(family, {})
+            values[label] = max(values.get(label, value), value)
         else:
-            self.broken |= {parts(counter)[0]}
+            self.broken |= {family}
 
 
 Frame = dict[Pod, Reading]
@@ -111,37 +107,40 @@ Frame = dict[Pod, Reading]
 class Labels:
     """Reads the labels of our queries' series; each distinct one is worked out once."""
 
-    __slots__ = ("_keys", "_namespace", "_pod")
+    __slots__ = ("_known", "_namespace", "_pod")
 
     def __init__(self, server: PrometheusServer) -> None:
         self._namespace = server.namespace_label
         self._pod = server.pod_label
-        self._keys: dict[tuple[str, str], Key | None] = {}
+        self._known: dict[tuple[str, str], Counter | None] = {}
 
     def pod(self, labels: Mapping[str, str]) -> Pod:
         """Give the pod of a series; the scrape target stands in where pods have no name."""
         name = labels.get(self._pod) or labels.get("instance", "")
         return Pod(labels.get(self._namespace, ""), name, labels.get(COHORT, ""))
 
-    def counter(self, labels: Mapping[str, str]) -> Key | None:
+    def counter(self, labels: Mapping[str, str]) -> Counter | None:
         """Give the counter of a series; None if it is none of ours."""
         metric = labels.get("__name__")
         if metric is None:
-            return SEEN if labels.get(MARK) == SEEN else None
+            return _SEEN if labels.get(MARK) == SEEN else None
         family = _BY_METRIC.get(metric)
         if family is None:
             return None
         known = (metric, labels.get(family[1], "") if family[1] else "")
-        if known not in self._keys:
-            self._keys[known] = _key(family[0], known[1])
-        return self._keys[known]
+        if known not in self._known:
+            self._known[known] = _counter(family[0], known[1])
+        return self._known[known]
 
 
-def _key(family: Family, label: str) -> Key | None:
+_SEEN: Final = Counter(SEEN)
+
+
+def _counter(family: Family, label: str) -> Counter | None:
     if family is not Family.LATENCY:
-        return key(family, label)
+        return Counter(family.value, label)
     try:
-        return key(family, bound_label(float(label)))  # Prometheus 3 writes 1.0 where 2 wrote 1
+        return Counter(family.value, bound_label(float(label)))  # Prometheus 3 has 1.0, 2 has 1
     except ValueError:
         return None
 
@@ -164,30 +163,29 @@ class Needed(NamedTuple):
         return Needed(self.families | other.families, self.bounds | other.bounds)
 
     def wanted(self) -> "Wanted":
-        """Give the keys that are needed."""
-        plain = tuple(key(family) for family in self.families if family is not Family.LATENCY)
-        bounds = (key(Family.LATENCY, bound_label(bound)) for bound in self.bounds)
-        return Wanted(plain, frozenset(bounds))
+        """Give what to keep of a reading."""
+        bounds = (bound_label(bound) for bound in self.bounds)
+        return Wanted(frozenset(family.value for family in self.families), frozenset(bounds))
 
 
 class Wanted(NamedTuple):
     """Which counters to keep of those that were read for all rollouts together.
 
     Attributes:
-        prefixes: families that are kept whole.
-        bounds: of the latency histogram.
+        families: by name.
+        bounds: of the latency histogram, as labels.
     """
 
-    prefixes: tuple[str, ...]
-    bounds: frozenset[Key]
+    families: frozenset[str]
+    bounds: frozenset[str]
 
     def of(self, reading: Reading) -> Reading:
         """Give the wanted counters only."""
-        values = {
-            counter: value
-            for counter, value in reading.values.items()
-            if counter.startswith(self.prefixes) or counter in self.bounds
-        }
+        values = {name: some for name, some in reading.values.items() if name in self.families}
+        latency = values.get(Family.LATENCY)
+        if latency is not None:
+            kept = {label: value for label, value in latency.items() if label in self.bounds}
+            values[Family.LATENCY] = kept
         return Reading(reading.seen, values, reading.broken)
 
 

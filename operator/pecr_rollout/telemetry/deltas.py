@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pecr_rollout.judge.evidence import Reason
-from pecr_rollout.telemetry.counters import Family, Key, Pod, Reading, parts
+from pecr_rollout.telemetry.counters import Family, Pod, Reading, Values
 
 FORGET_AFTER: Final = 120
 """Ticks after which a pod that vanished is forgotten."""
@@ -27,19 +27,34 @@ class Growth:
         broken: families in which some value was no number.
     """
 
-    counts: dict[str, dict[str, float]] = field(default_factory=dict)
+    counts: Values = field(default_factory=dict)
     pods: int = 0
     counted: int = 0
     stale: bool = False
-    broken: set[str] = field(default_factory=set)
+    broken: frozenset[str] = frozenset()
+    _totals: dict[str, float] = field(default_factory=dict)
 
-    def add(self, grown: Mapping[Key, float]) -> None:
+    def add(self, grown: Values) -> None:
         """Add the growth of one pod."""
         self.counted += 1
-        for counter, value in grown.items():
-            family, label = parts(counter)
-            counts = self.counts.setdefault(family, {})
-            counts[label] = counts.get(label, 0.0) + value
+        for family, some in grown.items():
+            counts = self.counts.get(family)
+            if counts is None:
+                self.counts[family] = dict(some)
+                continue
+            for label, value in some.items():
+                counts[label] = counts.get(label, 0.0) + value
+
+    def of(self, family: Family) -> Mapping[str, float]:
+        """Give a family's growth by label."""
+        return self.counts.get(family) or {}
+
+    def total(self, family: Family) -> float:
+        """Give a family's growth over all labels."""
+        total = self._totals.get(family)
+        if total is None:
+            total = self._totals[family] = sum(self.of(family).values())
+        return total
 
     def gap(self, families: frozenset[Family]) -> Reason | None:
         """Say why nothing can be counted from these families; None where it can."""
@@ -54,7 +69,7 @@ class Growth:
 class _Known:
     """A pod's last counters, and for how many ticks it has not been seen."""
 
-    values: dict[Key, float]
+    values: Values
     missing: int = 0
 
 
@@ -107,9 +122,9 @@ class Cohort:
             growth.add(_grown(known.values, reading))
         elif born_since:
             growth.add(reading.values)
-        kept = {}
-        if known is not None and reading.broken:
-            kept = {k: v for k, v in known.values.items() if parts(k)[0] in reading.broken}
+        # Of a family with a value that is no number the last good ones stay, to be made up for.
+        last = known.values if known is not None else {}
+        kept = {family: last[family] for family in reading.broken if family in last}
         self._pods[pod] = _Known({**reading.values, **kept} if kept else reading.values)
 
     def _forget(self) -> None:
@@ -118,10 +133,23 @@ class Cohort:
             del self._pods[pod]
 
 
-def _grown(before: Mapping[Key, float], reading: Reading) -> Mapping[Key, float]:
+_NONE: Final[Mapping[str, float]] = {}
+
+
+def _grown(before: Values, reading: Reading) -> Values:
     """Give a pod's growth; a counter that fell or is gone tells that the process is a new one."""
     now = reading.values
-    for counter, value in before.items():
-        if now.get(counter, -1.0) < value and parts(counter)[0] not in reading.broken:
-            return now
-    return {counter: value - before.get(counter, 0.0) for counter, value in now.items()}
+    for family, counters in before.items():
+        if family in reading.broken:
+            continue
+        seen = now.get(family, _NONE)
+        for label, value in counters.items():
+            if seen.get(label, -1.0) < value:
+                return now
+    return {
+        family: {
+            label: value - before.get(family, _NONE).get(label, 0.0)
+            for label, value in counters.items()
+        }
+        for family, counters in now.items()
+    }

@@ -27,5 +27,5 @@ def count(measure: Measure, growth: Growth) -> Counts | Reason:
     gap = growth.gap(measure.families)
     if gap is not None:
         return gap
-    counted = measure.count(growth.counts)
+    counted = measure.count(growth)
     return Reason.NO_SERIES if counted is None else counted

@@ -1,25 +1,16 @@
 """What is counted for each question, from the growth of a cohort's counters."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Protocol
 
 from pecr_rollout.contract.signals import LATENCY_BOUNDS
 from pecr_rollout.judge.evidence import Counts
-from pecr_rollout.telemetry.counters import (
-    ALL_REQUESTS,
-    Family,
-    Needed,
-    bound_label,
-)
-
-Increments = Mapping[str, Mapping[str, float]]
-"""By how much counters grew, by family and label."""
-
-_NONE: Final[Mapping[str, float]] = {}
+from pecr_rollout.telemetry.counters import ALL_REQUESTS, Family, Needed, bound_label
+from pecr_rollout.telemetry.deltas import Growth
 
 
 class Measure(Protocol):
@@ -31,7 +22,7 @@ class Measure(Protocol):
 
     families: ClassVar[frozenset[Family]]
 
-    def count(self, grown: Increments) -> Counts | None:
+    def count(self, grown: Growth) -> Counts | None:
         """Count; None where a series is missing that must be there beside the others."""
         ...
 
@@ -53,9 +44,9 @@ class SlowerThan:
     families: ClassVar[frozenset[Family]] = frozenset({Family.LATENCY})
     bound: float
 
-    def count(self, grown: Increments) -> Counts | None:
+    def count(self, grown: Growth) -> Counts | None:
         """Count: slower than the bound above is surely bad, between the two it is unsure."""
-        upto = grown.get(Family.LATENCY, _NONE)
+        upto = grown.of(Family.LATENCY)
         total = upto.get(ALL_REQUESTS, 0.0)
         lower, upper = brackets(self.bound)
         below = upto.get(bound_label(lower)) if lower > 0 else 0.0
@@ -71,9 +62,9 @@ class Violations:
 
     families: ClassVar[frozenset[Family]] = frozenset({Family.TERMINAL, Family.VIOLATIONS})
 
-    def count(self, grown: Increments) -> Counts:
+    def count(self, grown: Growth) -> Counts:
         """Count."""
-        return Counts(_sum(grown, Family.VIOLATIONS), _sum(grown, Family.TERMINAL))
+        return Counts(grown.total(Family.VIOLATIONS), grown.total(Family.TERMINAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +74,10 @@ class TerminalMode:
     families: ClassVar[frozenset[Family]] = frozenset({Family.TERMINAL})
     mode: str
 
-    def count(self, grown: Increments) -> Counts:
+    def count(self, grown: Growth) -> Counts:
         """Count."""
-        bad = grown.get(Family.TERMINAL, _NONE).get(self.mode, 0.0)
-        return Counts(bad, _sum(grown, Family.TERMINAL))
+        bad = grown.of(Family.TERMINAL).get(self.mode, 0.0)
+        return Counts(bad, grown.total(Family.TERMINAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +86,11 @@ class Errors:
 
     families: ClassVar[frozenset[Family]] = frozenset({Family.REQUESTS})
 
-    def count(self, grown: Increments) -> Counts:
+    def count(self, grown: Growth) -> Counts:
         """Count."""
-        by_status = grown.get(Family.REQUESTS, _NONE)
-        bad = sum(value for status, value in by_status.items() if status.startswith("5"))
-        return Counts(bad, _sum(grown, Family.REQUESTS))
+        statuses = grown.of(Family.REQUESTS).items()
+        bad = sum(value for status, value in statuses if status.startswith("5"))
+        return Counts(bad, grown.total(Family.REQUESTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +100,11 @@ class StopReasons:
     families: ClassVar[frozenset[Family]] = frozenset({Family.TERMINAL, Family.STOPS})
     glob: str
 
-    def count(self, grown: Increments) -> Counts:
+    def count(self, grown: Growth) -> Counts:
         """Count."""
-        by_reason = grown.get(Family.STOPS, _NONE)
-        bad = sum(value for reason, value in by_reason.items() if _fits(self.glob, reason))
-        return Counts(bad, _sum(grown, Family.TERMINAL))
+        reasons = grown.of(Family.STOPS).items()
+        bad = sum(value for reason, value in reasons if _fits(self.glob, reason))
+        return Counts(bad, grown.total(Family.TERMINAL))
 
 
 def needed_by(measures: Iterable[Measure]) -> Needed:
@@ -125,10 +116,6 @@ def needed_by(measures: Iterable[Measure]) -> Needed:
         if isinstance(measure, SlowerThan):
             bounds |= {bound for bound in brackets(measure.bound) if bound > 0} | {inf}
     return Needed(frozenset(families), frozenset(bounds))
-
-
-def _sum(grown: Increments, family: Family) -> float:
-    return sum(grown.get(family, _NONE).values())
 
 
 @lru_cache(maxsize=4096)

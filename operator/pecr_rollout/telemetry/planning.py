@@ -19,6 +19,7 @@ POD_TICKS: Final = 10_000
 """Most pods times ticks in one range query."""
 SLICE: Final = 60
 """Most ticks in one range query."""
+_PAUSE_AFTER: Final = 100  # rollouts; some milliseconds
 _FEWEST_PODS: Final = 2  # a canary's and a fleet's, while none was seen yet
 
 
@@ -91,13 +92,15 @@ class Batch:
         subjects = [subject for scope in scopes for subject in scope.subjects.values()]
         return promql.raw(server, subjects, self._needed)
 
-    def take(self, frames: Frames, stale_after: float) -> None:
-        """Give each rollout its pods, tick by tick."""
+    def take(self, frames: Frames, stale_after: float) -> Iterator[None]:
+        """Give each rollout its pods, tick by tick; pauses now and then, to let others work."""
         routes = _Routes(self.jobs)
         filters = [self._filter(job) for job in self.jobs]
         for at in range(self.start, self.end + 1, self.step):
             sorted_out = routes.sort(frames.get(at, {}))
             for place, job in enumerate(self.jobs):
+                if place % _PAUSE_AFTER == 0:
+                    yield
                 if job.start <= at <= job.end:
                     mine = filters[place]
                     job.track.take(
@@ -156,16 +159,21 @@ class _Routes:
         ]
 
 
-def instants(jobs: Iterable[Job]) -> Iterator[Batch]:
+Chain = list[Batch]
+"""Batches that must be read one after the other; chains can be read side by side."""
+
+
+def instants(jobs: Iterable[Job]) -> Iterator[Chain]:
     """Give batches of jobs that all wait for the same single tick."""
     groups: dict[object, list[Job]] = defaultdict(list)
     for job in jobs:
         groups[job.key if job.alone else job.start].append(job)
     for group in groups.values():
-        yield from _chunks(group, PODS, ticks=1)
+        for chunk in _chunks(group, PODS, ticks=1):
+            yield [Batch(chunk)]
 
 
-def ranges(jobs: Iterable[Job]) -> Iterator[Batch]:
+def ranges(jobs: Iterable[Job]) -> Iterator[Chain]:
     """Give batches of jobs whose ticks lie so close that one range serves them all.
 
     Those of a batch are of one order of length and of one stretch of that order, so that at most
@@ -177,22 +185,31 @@ def ranges(jobs: Iterable[Job]) -> Iterator[Batch]:
         place = (job.step, job.start % job.step, order, job.first >> order)
         groups[job.key if job.alone else place].append(job)
     for group in groups.values():
-        ticks = (
-            1 + (max(job.end for job in group) - min(job.start for job in group)) // group[0].step
-        )
-        yield from _chunks(group, POD_TICKS, ticks)
+        start, end = min(job.start for job in group), max(job.end for job in group)
+        ticks = (end - start) // group[0].step + 1
+        for chunk in _chunks(group, POD_TICKS, min(ticks, SLICE)):
+            yield list(_slices(chunk))
 
 
-def _chunks(jobs: Sequence[Job], limit: int, ticks: int) -> Iterator[Batch]:
+def _slices(jobs: Sequence[Job]) -> Iterator[Batch]:
+    """Cut jobs in time, so that an answer stays small however many pods a fleet has."""
+    first, last = min(job.start for job in jobs), max(job.end for job in jobs)
+    step = jobs[0].step
+    for start in range(first, last + 1, SLICE * step):
+        end = start + (SLICE - 1) * step
+        yield Batch([job.cut(start, end) for job in jobs if job.start <= end and job.end >= start])
+
+
+def _chunks(jobs: Sequence[Job], limit: int, ticks: int) -> Iterator[Sequence[Job]]:
     """Cut a group, in the order of its namespaces, which should stand in few queries each."""
     chunk: list[Job] = []
     size = 0
     for job in sorted(jobs, key=lambda job: (job.track.scope.canary.namespace, job.key)):
         more = job.pods * ticks
         if chunk and (size + more > limit or len(chunk) == ROLLOUTS):
-            yield Batch(chunk)
+            yield chunk
             chunk, size = [], 0
         chunk.append(job)
         size += more
     if chunk:
-        yield Batch(chunk)
+        yield chunk

@@ -11,7 +11,7 @@ from pecr_rollout.judge.evidence import add_up
 from pecr_rollout.lifecycle.observation import Finding, Severity
 from pecr_rollout.telemetry import promql
 from pecr_rollout.telemetry.client import Prometheus, Sample
-from pecr_rollout.telemetry.counters import Family, Frame, bound_label, key
+from pecr_rollout.telemetry.counters import Family, Frame, bound_label
 from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
 from pecr_rollout.telemetry.frames import read_instant
 from pecr_rollout.telemetry.measures import SlowerThan, brackets, needed_by
@@ -168,13 +168,10 @@ def _no_traffic(fleet: Subject) -> Finding:
 def _buckets(asked: Iterable[Asked], frame: Frame) -> Iterator[Finding]:
     """Tell of bucket bounds that the controller's histogram does not have."""
     latency = {
-        counter
-        for reading in frame.values()
-        for counter in reading.values
-        if counter.startswith(key(Family.LATENCY))
+        label for reading in frame.values() for label in reading.values.get(Family.LATENCY, ())
     }
     bounds = needed_by(entry.measure for entry in asked).bounds
-    lacking = [b for b in sorted(bounds) if key(Family.LATENCY, bound_label(b)) not in latency]
+    lacking = [b for b in sorted(bounds) if bound_label(b) not in latency]
     if latency and lacking:
         yield _error(
             "OtherBuckets",
