@@ -95,19 +95,15 @@ class Batch:
     def take(self, frames: Frames, stale_after: float) -> Iterator[None]:
         """Give each rollout its pods, tick by tick; pauses now and then, to let others work."""
         routes = _Routes(self.jobs)
-        filters = [self._filter(job) for job in self.jobs]
+        mine = [(job.track, job.start, job.end, self._filter(job)) for job in self.jobs]
         for at in range(self.start, self.end + 1, self.step):
             sorted_out = routes.sort(frames.get(at, {}))
-            for place, job in enumerate(self.jobs):
+            for place, (track, start, end, kept) in enumerate(mine):
                 if place % _PAUSE_AFTER == 0:
                     yield
-                if job.start <= at <= job.end:
-                    mine = filters[place]
-                    job.track.take(
-                        mine(sorted_out[place, "canary"]),
-                        mine(sorted_out[place, "baseline"]),
-                        stale_after,
-                    )
+                if start <= at <= end:
+                    canary, baseline = sorted_out[place, "canary"], sorted_out[place, "baseline"]
+                    track.take(kept(canary), kept(baseline), stale_after)
 
     def _filter(self, job: Job) -> Callable[[Readings], Readings]:
         """Give what drops the counters that were read for other rollouts only."""
