@@ -35,7 +35,7 @@ async def ready(scene):
 
 @pytest.mark.parametrize("spec", [{}, FLEET, {"canary": EXISTING}], ids=["m", "f", "e"])
 async def test_a_good_start_finds_and_leaves_nothing(scene, spec):
-    scene.namespace.install_target(replicas=2, env=ACK)
+    scene.namespace.install_target(replicas=3, env=ACK)
     if spec and spec != FLEET:
         scene.namespace.install_target(name="pecr-controller-next", replicas=1, env=ACK)
     rollout = scene.create(**spec)

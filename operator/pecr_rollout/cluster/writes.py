@@ -26,8 +26,7 @@ async def write_flags(
     Raises:
         ConflictError: it is not.
     """
-    guard = {"uid": action.uid, "resourceVersion": action.resource_version}
-    patch = {"metadata": guard, "data": dict(action.changes)}
+    patch = {"metadata": _guard(action.uid, action.resource_version), "data": dict(action.changes)}
     await api.merge(CONFIG_MAPS, namespace, action.config_map, patch, dry_run=dry_run)
 
 
@@ -41,7 +40,7 @@ async def stamp_template(
     """
     annotations = {ENVIRONMENT_HASH: action.environment_hash}
     patch = {
-        "metadata": {"uid": action.uid, "resourceVersion": action.resource_version},
+        "metadata": _guard(action.uid, action.resource_version),
         "spec": {"template": {"metadata": {"annotations": annotations}}},
     }
     await api.merge(DEPLOYMENTS, namespace, action.deployment, patch, dry_run=dry_run)
@@ -72,6 +71,11 @@ async def _set_finalizer(
         return
     new = [*old, FINALIZER] if wanted else [name for name in old if name != FINALIZER]
     metadata = there["metadata"]
-    guard = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+    guard = _guard(metadata["uid"], metadata["resourceVersion"])
     patch = {"metadata": {**guard, "finalizers": new or None}}
     await api.merge(ROLLOUTS, metadata["namespace"], metadata["name"], patch, dry_run=dry_run)
+
+
+def _guard(uid: str, resource_version: str) -> Json:
+    """Give the preconditions; without a resourceVersion any is right (for a dry run)."""
+    return {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pecr_rollout.api.enums import CanaryMode
 from pecr_rollout.cluster.client import Api
@@ -27,12 +27,16 @@ from pecr_rollout.cluster.resources import (
     Json,
     Resource,
     name_of,
+    uid_of,
 )
 from pecr_rollout.cluster.snapshot import snapshot_manifest
 from pecr_rollout.cluster.together import together
 from pecr_rollout.cluster.writes import add_finalizer, stamp_template, write_flags
 from pecr_rollout.lifecycle.actions import StampTemplate, WriteFlags
 from pecr_rollout.lifecycle.observation import Finding, Flags, Snapshot
+
+_ANY_VERSION: Final = ""
+"""What is only tried need not be as it was read; a roll-out under way would change it."""
 
 
 class Attempt(NamedTuple):
@@ -95,17 +99,14 @@ def _place_attempts(api: Api, facts: Facts, place: Place) -> Iterator[Attempt]:
     values = facts.fallback | facts.delta
     config_map, workload = place.config_map_object, place.workload
     if config_map is not None and not config_map.get("immutable"):
-        metadata = config_map["metadata"]
         for changes in (values, dict.fromkeys(values)):
-            action = WriteFlags(
-                place.config_map, metadata["uid"], metadata["resourceVersion"], changes
-            )
+            action = WriteFlags(place.config_map, uid_of(config_map), _ANY_VERSION, changes)
             yield Attempt(
                 f"write the flags in ConfigMap {place.config_map}",
                 partial(write_flags, api, namespace, action, dry_run=True),
             )
     if workload is not None:
-        stamp = StampTemplate(workload.name, workload.uid, workload.resource_version, "rehearsal")
+        stamp = StampTemplate(workload.name, workload.uid, _ANY_VERSION, "rehearsal")
         yield Attempt(
             f"roll Deployment {place.deployment}",
             lambda: stamp_template(api, namespace, stamp, dry_run=True),
