@@ -1,12 +1,15 @@
-"""The real judge on simulated counts."""
+"""The judge on simulated counts."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from benchmarks.judge.cases import SIGNALS, Case
+from benchmarks.judge import fast
+from benchmarks.judge.cases import Case
 from benchmarks.judge.world import HISTORY, TICK, TICKS, Counted, simulate
 
 from pecr_rollout.judge import Counts, Evaluation, Question, Settings, SignalJudge, State
+
+AUDITED = 10  # of each chunk of runs are judged by the real code as well
 
 
 @dataclass(frozen=True)
@@ -18,19 +21,38 @@ class Outcome:
     within: int | None
 
 
+def judge_runs(case: Case, signals: list[Counted]) -> list[Outcome]:
+    """Judge all runs of a case: the fast way, the first few and all odd ones by the real code.
+
+    Raises:
+        RuntimeError: the two ways differ.
+    """
+    codes = [fast.codes(case, counted) for counted in signals]
+    outcomes = [outcome([code[run].tolist() for code in codes]) for run in range(len(codes[0]))]
+    odd = np.any([(counted.canary_total == 0).any(axis=1) for counted in signals], axis=0)
+    for run in range(min(AUDITED, len(outcomes))):
+        if not odd[run] and judge_run(case, signals, run) != outcomes[run]:
+            raise RuntimeError(f"{case.key}, run {run}: the fast judge is not the real one")
+    for run in np.flatnonzero(odd).tolist():
+        outcomes[run] = judge_run(case, signals, run)
+    return outcomes
+
+
 def judge_run(case: Case, signals: list[Counted], run: int) -> Outcome:
-    """Judge one run of a case; a rollout with several signals falls with the first of them."""
-    settings = Settings(signals=SIGNALS, tick=TICK, early_trip=True, shared_incident=case.shared)
-    feeds = [_Feed(case, settings, counted, run) for counted in signals]
+    """Judge one run of a case by the real code."""
+    feeds = [_Feed(case, fast.settings_of(case), counted, run) for counted in signals]
+    return outcome([[feed.step(tick) for tick in range(TICKS)] for feed in feeds])
+
+
+def outcome(codes: list[list[int]]) -> Outcome:
+    """Give what becomes of a rollout whose signals say these codes; it falls with the first."""
     early = within = None
-    for tick in range(TICKS):
-        states = [feed.step(tick) for feed in feeds]
-        breached = [trip for state, trip in states if state is State.BREACHED]
-        if breached and early is None:
+    for tick, states in enumerate(zip(*codes, strict=True)):
+        if early is None and max(states) >= fast.EARLY:
             early = tick
-        if not all(breached):  # some signal needs no early trip: earlyTrip off falls here as well
+        if max(states) == fast.BREACHED:
             return Outcome(tick, early, within)
-        if within is None and all(state is State.WITHIN for state, _ in states):
+        if within is None and min(states) == max(states) == fast.WITHIN:
             within = tick
     return Outcome(None, early, within)
 
@@ -49,10 +71,13 @@ class _Feed:
         self._canary = _pairs(counted.canary_bad[run], counted.canary_total[run])
         self._fleet = _pairs(counted.fleet_bad[run, HISTORY:], counted.fleet_total[run, HISTORY:])
 
-    def step(self, tick: int) -> tuple[State, bool]:
+    def step(self, tick: int) -> int:
         at = (tick + 1) * TICK
         self._judge.add(Evaluation(at, Counts(*self._canary[tick]), Counts(*self._fleet[tick])))
-        return self._judge.standing()
+        state, early = self._judge.standing()
+        if state is State.BREACHED:
+            return fast.EARLY if early else fast.BREACHED
+        return fast.WITHIN if state is State.WITHIN else fast.UNKNOWN
 
 
 def _pairs(bad: np.ndarray, total: np.ndarray) -> list[tuple[float, float]]:

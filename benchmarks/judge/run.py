@@ -8,11 +8,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from benchmarks.judge.cases import Case, all_cases
 from benchmarks.judge.figures import Result
-from benchmarks.judge.ours import draw, judge_run
+from benchmarks.judge.ours import draw, judge_runs
 from benchmarks.judge.rivals import HOLD, RULES, fall
 from benchmarks.judge.world import TICKS
 
-CHUNK = 250  # runs a task
+CHUNK = 500  # runs a task
 
 
 def run_chunk(case: Case, chunk: int, runs: int) -> Result:
@@ -20,8 +20,7 @@ def run_chunk(case: Case, chunk: int, runs: int) -> Result:
     rng = np.random.default_rng([zlib.crc32(case.key.encode()), chunk])
     signals = draw(case, rng, runs)
     result = Result(case)
-    for run in range(runs):
-        outcome = judge_run(case, signals, run)
+    for outcome in judge_runs(case, signals):
         result.tally("ours").add(outcome.breach, outcome.within)
         result.tally("early").add(outcome.early, outcome.within)
     for name, rule in RULES.items():

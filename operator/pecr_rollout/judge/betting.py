@@ -16,9 +16,9 @@ from math import exp, inf, log, log1p
 BREACH_BETS = (0.15, 0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
 WITHIN_BETS = (-0.2, -0.35, -0.55, -0.9)
 BREACH_MOST = 400.0  # times, in one tick, however much there is
-_SPIKE = 0.5  # of the odds needed, in one tick from nothing
+SPIKE = 0.5  # of the odds needed, in one tick from nothing
 _RICHEST = 1e100  # nothing but an overflow's guard
-_STAKE = 0.8  # of the money at most lost by one request
+STAKE = 0.8  # of the money at most lost by one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Draw:
 def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
     """Give, for each bet, the log of the factor by which a tick multiplies the money on it.
 
-    A bet is made so small that no request can lose more than `_STAKE`.
+    A bet is made so small that no request can lose more than `STAKE`.
     """
     canary, baseline = border.canary, border.baseline
-    most = _STAKE / canary if canary > 0 else inf
+    most = STAKE / canary if canary > 0 else inf
     odds = 0.0  # canary's requests for each of the baseline's
     if baseline is not None:
         odds = draw.canary_total / draw.baseline_total
-        most = min(most, _STAKE / odds)
+        most = min(most, STAKE / odds)
     canary_good = draw.canary_total - draw.canary_bad
     baseline_good = draw.baseline_total - draw.baseline_bad
     nats = []
@@ -114,7 +114,7 @@ def breach_wealth(needed: float) -> Wealth:
 
     One tick brings no more than a part of the odds needed: a spike alone never convinces.
     """
-    first = _SPIKE * needed
+    first = SPIKE * needed
     return Wealth(BREACH_BETS, 0.0, first, max(first, BREACH_MOST))
 
 

@@ -10,7 +10,7 @@ HISTORY = 240  # ticks that are remembered: 2 h at 30 s
 CALIBRATED = HISTORY // 2  # with fewer, bursts that last minutes may not have been seen
 BLOCKS = (1, 2, 4, 8, 12, 24)  # ticks; noise of several lengths, since bursts last
 _BLOCKS_NEEDED = 6  # for an estimate at a length
-_DOUBT = 3.0  # an estimate from n pairs of blocks is raised by this over the root of n
+DOUBT = 3.0  # an estimate from n pairs of blocks is raised by this over the root of n
 
 
 class Noise:
@@ -109,5 +109,5 @@ class _Blocks:
         if len(self._squares) < _BLOCKS_NEEDED - 1:
             return 0.0
         surplus = sum(self._squares) - rate * (1 - rate) * sum(self._chances)
-        doubt = 1 + _DOUBT / sqrt(len(self._squares))
+        doubt = 1 + DOUBT / sqrt(len(self._squares))
         return max(0.0, doubt * surplus / (2 * rate * rate * sum(self._scales)))

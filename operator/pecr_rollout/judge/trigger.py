@@ -16,7 +16,7 @@ from pecr_rollout.judge.evidence import (
     add_up,
 )
 
-_EVENTS = 3  # bad requests that a rate at the limit should show in a window
+EVENTS = 3  # bad requests that a rate at the limit should show in a window
 
 
 class Finding(Enum):
@@ -104,7 +104,7 @@ class Trigger:
         A longer one would make a spike look sustained.
         """
         settings = self._settings
-        enough = max(settings.min_requests, _EVENTS / border if border > 0 else 0.0)
+        enough = max(settings.min_requests, EVENTS / border if border > 0 else 0.0)
         shortest, longest = settings.window_ticks, settings.sustained_ticks
         length, requests = 0, 0.0
         held: list[Tick] = []
