@@ -178,9 +178,13 @@ class Api:
         finally:
             self.count(verb, resource, status)
         answer = _decode(data)
-        if status >= 300:
-            raise _failure(status, headers, answer, f"{verb} {path}")
-        return answer
+        if status < 300 and answer is not None:
+            return answer
+        if status < 300:  # a proxy's or a login page's, for example
+            text = f"{verb} {resource.plural}: the answer is no object: {_beginning(data)}"
+            raise UnavailableError(text, status=status)
+        answer = answer or {"message": _beginning(data)}
+        raise _failure(status, headers, answer, f"{verb} {path}")
 
     async def _exchange(
         self,
@@ -224,12 +228,16 @@ def _write(dry_run: bool) -> dict[str, str]:
     return {"fieldManager": MANAGER} | ({"dryRun": "All"} if dry_run else {})
 
 
-def _decode(data: bytes) -> Json:
+def _decode(data: bytes) -> Json | None:
     try:
         answer = json.loads(data)
     except ValueError:
-        return {"message": data[:200].decode(errors="replace")}
-    return answer if isinstance(answer, dict) else {"message": repr(answer)[:200]}
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _beginning(data: bytes) -> str:
+    return data[:200].decode(errors="replace")
 
 
 def _failure(status: int, headers: Mapping[str, str], answer: Json, what: str) -> ClusterError:

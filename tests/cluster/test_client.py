@@ -1,0 +1,172 @@
+"""Requests: paths, preconditions, pages, time limits, and what went wrong as one of a few kinds."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.client import ApiClient, Configuration
+
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.errors import (
+    AlreadyExistsError,
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, LEASES, ROLLOUTS
+
+
+class Server:
+    """Answers as a test says, and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.answers = []
+        self.delay = 0.0
+
+    async def handle(self, request):
+        body = await request.text()
+        self.asked.append((request.method, str(request.rel_url), dict(request.headers), body))
+        await asyncio.sleep(self.delay)
+        status, answer, headers = self.answers.pop(0) if self.answers else (200, {}, {})
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return web.Response(status=status, text=text, headers=headers)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    given = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", given.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    given.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield given
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def connected(server, **more):
+    settings = Configuration(host=server.url)
+    async with ApiClient(settings) as client:
+        yield Api(client, **more)
+
+
+async def test_paths_of_groups_and_of_the_core(server):
+    async with connected(server) as api:
+        await api.get(CONFIG_MAPS, "ns", "a")
+        await api.get(DEPLOYMENTS, "ns", "b")
+        await api.edit(ROLLOUTS, "ns", "c", [], subresource="status")
+    assert [(method, url.partition("?")[0]) for method, url, _, _ in server.asked] == [
+        ("GET", "/api/v1/namespaces/ns/configmaps/a"),
+        ("GET", "/apis/apps/v1/namespaces/ns/deployments/b"),
+        ("PATCH", "/apis/pecr.dev/v1alpha1/namespaces/ns/controllerrollouts/c/status"),
+    ]
+
+
+async def test_a_name_never_leaves_its_place_in_the_path(server):
+    async with connected(server) as api:
+        await api.get(CONFIG_MAPS, "ns", "../secrets/x?y")
+    assert server.asked[0][1] == "/api/v1/namespaces/ns/configmaps/..%2Fsecrets%2Fx%3Fy"
+
+
+async def test_merge_patches_say_so_and_name_the_manager(server):
+    async with connected(server) as api:
+        await api.merge(CONFIG_MAPS, "ns", "a", {"data": {"A": None}})
+        await api.merge(CONFIG_MAPS, "ns", "a", {}, dry_run=True)
+    (_, url, headers, body), (_, dry, _, _) = server.asked
+    assert url.endswith("?fieldManager=pecr-rollout")
+    assert dry.endswith("?fieldManager=pecr-rollout&dryRun=All")
+    assert headers["Content-Type"] == "application/merge-patch+json"
+    assert json.loads(body) == {"data": {"A": None}}
+
+
+async def test_a_delete_is_of_one_object_only(server):
+    obj = {"metadata": {"namespace": "ns", "name": "a", "uid": "u"}}
+    server.answers = [(404, {"reason": "NotFound"}, {})]
+    async with connected(server) as api:
+        await api.delete(LEASES, obj)
+    assert json.loads(server.asked[0][3])["preconditions"] == {"uid": "u"}
+
+
+async def test_pages_are_followed(server):
+    server.answers = [
+        (200, {"items": [{"n": 1}], "metadata": {"continue": "next/1"}}, {}),
+        (200, {"items": [{"n": 2}], "metadata": {}}, {}),
+    ]
+    async with connected(server) as api:
+        found = await api.list_all(CONFIG_MAPS, "ns", "a=b,c in (d,e)")
+    assert found == [{"n": 1}, {"n": 2}]
+    assert "labelSelector=a%3Db%2Cc" in server.asked[0][1].replace("=b", "%3Db").replace(",", "%2C")
+    assert "continue=next" in server.asked[1][1]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "kind"),
+    [
+        (404, {"reason": "NotFound"}, NotFoundError),
+        (409, {"reason": "Conflict"}, ConflictError),
+        (409, {"reason": "AlreadyExists"}, AlreadyExistsError),
+        (403, {"reason": "Forbidden"}, ForbiddenError),
+        (422, {"reason": "Invalid"}, InvalidError),
+        (500, {"reason": "InternalError"}, UnavailableError),
+        (503, "<html>busy</html>", UnavailableError),
+        (302, "", ClusterError),
+        (418, "[]", ClusterError),
+    ],
+)
+async def test_what_the_server_says_is_one_of_a_few_kinds(server, status, answer, kind):
+    server.answers = [(status, answer, {})]
+    async with connected(server) as api:
+        with pytest.raises(ClusterError) as caught:
+            await api.get(CONFIG_MAPS, "ns", "a")
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+
+
+async def test_how_long_to_wait_is_kept(server):
+    server.answers = [
+        (429, {"message": "slow down"}, {"Retry-After": "7"}),
+        (429, {"details": {"retryAfterSeconds": 3}}, {}),
+        (503, {}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+    ]
+    waits = []
+    async with connected(server) as api:
+        for _ in range(3):
+            with pytest.raises(UnavailableError) as caught:
+                await api.get(CONFIG_MAPS, "ns", "a")
+            waits.append(caught.value.retry_after)
+    assert waits == [7.0, 3.0, None]
+
+
+async def test_no_request_waits_longer_than_its_limit(server):
+    server.delay = 5.0
+    counted = []
+    async with connected(server, timeout=0.2, count=lambda *c: counted.append(c)) as api:
+        with pytest.raises(UnavailableError, match="no answer from the API server to get"):
+            await api.get(CONFIG_MAPS, "ns", "a")
+    assert counted == [("get", CONFIG_MAPS, 0)]
+
+
+async def test_a_server_that_is_not_there():
+    class Nobody:
+        url = "http://127.0.0.1:9"
+
+    async with connected(Nobody()) as api:
+        with pytest.raises(UnavailableError):
+            await api.find(CONFIG_MAPS, "ns", "a")
+
+
+async def test_an_answer_that_is_no_json(server):
+    server.answers = [(200, "<html>log in</html>", {})]
+    async with connected(server) as api:
+        with pytest.raises(UnavailableError, match="log in"):
+            await api.get(CONFIG_MAPS, "ns", "a")
