@@ -89,7 +89,7 @@ def _words(values: Any) -> str:  # noqa: ANN401 - of the schema
 
 def _default(field: Schema) -> str:
     default = field.get("default")
-    if default is None or isinstance(default, dict | list):
+    if default in (None, "") or isinstance(default, dict | list):
         return ""
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
