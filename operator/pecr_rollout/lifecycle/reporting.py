@@ -57,7 +57,7 @@ def _decision(s: Situation) -> Status:
     """Give the decision: healthy only on positive evidence about every signal."""
     if s.phase is Phase.FALLBACK:
         return Status.FALLBACK_REQUIRED
-    within = s.status.signals and all(v.verdict == Verdict.WITHIN for v in s.status.signals)
+    within = s.status.signals and all(v.verdict == Verdict.WITHIN.value for v in s.status.signals)
     return Status.HEALTHY if within else Status.INCONCLUSIVE
 
 
