@@ -1,5 +1,7 @@
 """A Prometheus in memory: looks samples up as the real one does, and fails when told to."""
 
+from bisect import bisect_right
+
 from pecr_rollout.telemetry.client import Sample, Series
 from pecr_rollout.telemetry.counters import MARK, SEEN
 from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
@@ -41,10 +43,10 @@ class StandIn:
         """Look up what our queries ask for: one series a target, summed over the outcomes."""
         once = {}
         for (metric, labels), points in self.tape.series.items():
-            past = [point for point in points if at - LOOK_BACK < point[0] <= at]
-            if past:
+            newest = bisect_right(points, at, key=lambda point: point[0]) - 1
+            if newest >= 0 and points[newest][0] > at - LOOK_BACK:
                 kept = {n: v for n, v in labels if n not in {"job", "instance"}}
-                when, value = max(past)
+                when, value = points[newest]
                 merge(once, {**kept, "__name__": metric}, value, max)
                 if metric.endswith("violations_total"):
                     merge(once, {**kept, MARK: SEEN}, when, max)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pecr_rollout.api.analysis import LabelMatcher
 from pecr_rollout.judge.evidence import Counts, Evaluation, Reason
 from pecr_rollout.telemetry.collector import Collector
+from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
 from pecr_rollout.telemetry.subjects import Subject
 from telemetry.asking import ALL, CANARY_RS, FLEET_RS, P95, START, due
 from telemetry.stand_in import StandIn
@@ -91,12 +92,24 @@ async def test_without_an_answer_nothing_is_given_and_later_all_is():
 
 
 async def test_asked_again_for_the_same_tick_it_gives_the_same():
+    collector = Collector(StandIn(steady(3)))
+    one = await collector.collect([due(START + 60)])
+    assert await collector.collect([due(START + 60)]) == one
+
+
+async def test_asked_again_by_a_caller_who_has_it_nothing_is_asked():
     prometheus = StandIn(steady(3))
     collector = Collector(prometheus)
-    one = await collector.collect([due(START + 60)])
-    queries = len(prometheus.queries)
-    assert await collector.collect([due(START + 60)]) == one
-    assert len(prometheus.queries) == queries
+    await collector.collect([due(START + 60)])
+    found = await collector.collect([due(START + 60, last=START + 60)])
+    assert found["u1"].evaluations == {}
+    assert len(prometheus.queries) == 1
+
+
+async def test_of_a_window_of_weeks_a_day_is_read_again():
+    prometheus = StandIn(Tape())
+    found = await Collector(prometheus).collect([due(START + 30 * 86_400.0)])
+    assert len(found["u1"].evaluations["error_rate"]) == 2880
 
 
 async def test_a_caller_who_forgot_gets_everything_again():
@@ -216,6 +229,43 @@ async def test_a_fleet_is_found_by_its_deployment_whatever_its_template_was():
     assert [counts.total for counts in found["u1"]["error_rate"]] == [20.0] * 4
 
 
+async def test_a_history_that_cannot_be_read_is_said():
+    prometheus = StandIn(steady(9))
+    prometheus.down = True
+    collector, entry = Collector(prometheus), due(START + 270, since=START + 240)
+    found = await collector.histories([entry], lambda one: one.baseline, 180.0)
+    assert found["u1"].unavailable.trouble is Trouble.UNREACHABLE
+    with pytest.raises(PrometheusUnavailable):
+        await collector.history([entry], lambda one: one.baseline, 180.0)
+
+
+async def test_a_long_window_is_read_in_slices_and_gives_the_same():
+    prometheus = StandIn(steady(150, errors=1))
+    rebuilt = await rebuild(prometheus, 150)
+    assert len(prometheus.queries) == 3
+    assert rebuilt == await follow(Collector(prometheus), 150)
+
+
+async def test_a_slice_that_fails_is_read_the_next_time():
+    prometheus = StandIn(steady(150))
+    several, calls = prometheus.range, []
+
+    async def second_fails(*arguments):
+        calls.append(arguments)
+        prometheus.down = len(calls) == 2
+        return await several(*arguments)
+
+    prometheus.range = second_fails
+    collector = Collector(prometheus)
+    part = (await collector.collect([due(START + 30 * 150)]))["u1"]
+    assert part.unavailable is not None
+    assert len(part.evaluations["error_rate"]) == 59
+    last = part.evaluations["error_rate"][-1].at
+    rest = (await collector.collect([due(START + 30 * 150, last=last)]))["u1"]
+    assert rest.unavailable is None
+    assert len(rest.evaluations["error_rate"]) == 91
+
+
 @pytest.mark.parametrize("rollouts", [1, 50, 500])
 async def test_the_number_of_queries_does_not_depend_on_the_number_of_rollouts(rollouts):
     prometheus = StandIn(Tape())
@@ -246,7 +296,7 @@ async def test_a_rollout_with_matchers_is_asked_for_alone():
 
 
 async def test_little_is_kept_of_each_rollout():
-    rollouts = 100
+    rollouts = 30
     tape = Tape()
     for number in range(rollouts):
         tape.series.update(steady(2, namespace=f"team-{number}").series)

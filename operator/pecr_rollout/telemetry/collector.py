@@ -65,6 +65,19 @@ class Collected:
     unavailable: PrometheusUnavailable | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a fleet counted before.
+
+    Attributes:
+        counts: per tick, by question; ticks with a gap are left out.
+        unavailable: why not all of it could be read; what was read says nothing then.
+    """
+
+    counts: Mapping[str, tuple[Counts, ...]] = field(default_factory=dict)
+    unavailable: PrometheusUnavailable | None = None
+
+
 class Collector:
     """Reads the counts of all rollouts that share a Prometheus.
 
@@ -105,25 +118,23 @@ class Collector:
     async def collect(self, due: Sequence[Due]) -> dict[str, Collected]:
         """Read what is missing of each rollout up to its last tick.
 
-        Never raises for Prometheus: what could not be read is said for each rollout.
+        Never raises for Prometheus: what could not be read is said for each rollout. After a
+        restart the evaluations of a whole window are many; ask for some rollouts at a time then.
         """
         async with self._turn:
             jobs = [job for entry in due if (job := self._job(entry)) is not None]
             troubles = await self._read(jobs)
         return {entry.key: self._collected(entry, troubles) for entry in due}
 
-    async def history(
+    async def histories(
         self, due: Sequence[Due], subject: Callable[[Due], Subject], span: float
-    ) -> dict[str, Mapping[str, tuple[Counts, ...]]]:
-        """Count the fleet's requests per tick before each window began, by question.
+    ) -> dict[str, History]:
+        """Count the fleet's requests per tick before each window began.
 
         Args:
             due: the rollouts.
             subject: gives the fleet of one, best as `deployments`.
             span: seconds to look back.
-
-        Raises:
-            PrometheusUnavailable: there is no answer that can be used.
         """
         tracks: dict[str, Track] = {}
         jobs = []
@@ -135,15 +146,28 @@ class Collector:
             last = track.grid.first(entry.since)
             if last >= track.next_tick:
                 jobs.append(Job(entry.key, track, track.next_tick, last))
-        for trouble in (await self._read(jobs)).values():
-            raise trouble
-        return {key: _counts(track) for key, track in tracks.items()}
+        troubles = await self._read(jobs)
+        return {key: History(_counts(track), troubles.get(key)) for key, track in tracks.items()}
+
+    async def history(
+        self, due: Sequence[Due], subject: Callable[[Due], Subject], span: float
+    ) -> dict[str, Mapping[str, tuple[Counts, ...]]]:
+        """Give the same where all of them are needed.
+
+        Raises:
+            PrometheusUnavailable: one of them could not be read.
+        """
+        found = await self.histories(due, subject, span)
+        for one in found.values():
+            if one.unavailable is not None:
+                raise one.unavailable
+        return {key: one.counts for key, one in found.items()}
 
     def _job(self, due: Due) -> Job | None:
         """Give the ticks that are to be read for a rollout, if any."""
         track = self._tracks.get(due.key)
         if track is None or track.scope != due.scope or not track.follows(due.last):
-            track = self._tracks[due.key] = Track(due.scope, self._phase)
+            track = self._tracks[due.key] = Track(due.scope, self._phase, until=due.until)
         last = track.grid.last(due.until)
         return Job(due.key, track, track.next_tick, last) if last >= track.next_tick else None
 

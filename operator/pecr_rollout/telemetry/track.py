@@ -1,8 +1,7 @@
 """One rollout's place on the grid: its pods' last counters, and what was evaluated from them."""
 
-from collections import deque
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pecr_rollout.judge.evidence import Evaluation
 from pecr_rollout.telemetry.counters import Needed, Pod, Reading
@@ -12,6 +11,9 @@ from pecr_rollout.telemetry.grid import Grid
 from pecr_rollout.telemetry.measures import needed_by
 from pecr_rollout.telemetry.questions import Asked
 from pecr_rollout.telemetry.subjects import Subject
+
+LONGEST: Final = 86_400.0
+"""Seconds of a window that are read again after a restart: a guard may have stood for weeks."""
 
 Readings = Mapping[Pod, Reading]
 
@@ -52,21 +54,28 @@ class Track:
         "_base",
         "_baseline",
         "_canary",
-        "_dropped",
+        "_given",
         "_made",
         "grid",
         "next_tick",
         "scope",
     )
 
-    def __init__(self, scope: Scope, phase: float = 0.0) -> None:
+    def __init__(self, scope: Scope, phase: float = 0.0, *, until: float = 0.0) -> None:
+        """Begin where the window begins.
+
+        Args:
+            scope: what is counted.
+            phase: of the grid.
+            until: what is to be read at once; no more than a day before it is.
+        """
         self.scope = scope
         self.grid = Grid(scope.interval, phase)
-        self.next_tick = self._base = self.grid.first(scope.since)
+        self.next_tick = self._base = self.grid.first(max(scope.since, until - LONGEST))
         self._canary = Cohort()
         self._baseline = Cohort()
-        self._made: deque[tuple[Evaluation, ...]] = deque()
-        self._dropped: float | None = None
+        self._made: list[tuple[Evaluation, ...]] = []
+        self._given: float | None = None
 
     @property
     def pods(self) -> int:
@@ -95,11 +104,13 @@ class Track:
 
     def follows(self, last: float | None) -> bool:
         """Tell whether everything after an evaluation is still here, or to come."""
-        return self._dropped is None or (last is not None and last >= self._dropped)
+        return self._given is None or (last is not None and last >= self._given)
 
     def made(self, last: float | None) -> dict[str, tuple[Evaluation, ...]]:
-        """Give the evaluations after one that the caller has, by question; older are dropped."""
-        while self._made and last is not None and self._made[0][0].at <= last:
-            self._dropped = self._made.popleft()[0].at
+        """Give the evaluations after one that the caller has, by question, and keep none."""
+        made = [some for some in self._made if last is None or some[0].at > last]
+        if self._made:
+            self._given = self._made[-1][0].at
+        self._made.clear()
         names = (entry.question.name for entry in self.scope.asked)
-        return dict(zip(names, zip(*self._made, strict=True), strict=False))
+        return dict(zip(names, zip(*made, strict=True), strict=False))
