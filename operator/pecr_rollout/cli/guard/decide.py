@@ -146,7 +146,8 @@ def _verdict(
         return Verdict.UNKNOWN, f"{shown(value, unit)}; no limit is declared, so it is not judged"
     if needed is not None and (requests is None or requests < needed):
         behind = "an unknown number of" if requests is None else f"only {requests:.10g}"
-        return Verdict.UNKNOWN, f"{behind} requests stand behind it, and evidence takes {needed}"
+        missing = f"{behind} requests stand behind it, and evidence takes {needed}"
+        return Verdict.UNKNOWN, f"{shown(value, unit)}, but {missing}"
     over = value > limit
     figure, bound = _apart(value, limit, unit)
     sentence = f"{figure} is {'over' if over else 'within'} its limit of {bound}"
