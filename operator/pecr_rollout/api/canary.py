@@ -19,7 +19,7 @@ _SOME_STEP: Final = rule(
 )
 _ONE_STEP: Final = rule(
     "self.mode == 'Managed' || size(self.steps) <= 1",
-    "Existing and Fleet take exactly one step, with a hold only",
+    "give exactly one step, with a hold only, in modes Existing and Fleet",
     field=".steps",
     found="'several in mode ' + self.mode",
 )
