@@ -9,7 +9,7 @@ from functools import partial
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
 from pecr_rollout.api.status import CohortFigures, FiguresStatus
-from pecr_rollout.judge import Judgement, Reason, SignalJudge, SignalVerdict, State
+from pecr_rollout.judge import Counts, Judgement, Reason, SignalJudge, SignalVerdict, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Snapshot
 from pecr_rollout.lifecycle.situation import Judged
@@ -196,11 +196,9 @@ class Bench:
     async def evaluate(self, keys: Sequence[Key], until: float) -> None:
         """Bring some rollouts up to a time, with as few queries as one of them would need."""
         seats = {key: self._seats[key] for key in keys if key in self._seats}
-        try:
-            await self._appoint({k: s for k, s in seats.items() if not s.judges}, until)
-        except PrometheusUnavailable as error:
-            self._say_unavailable(list(seats), error)
-            return
+        for key, error in (await self._appoint(_new(seats), until)).items():
+            del seats[key]
+            self._say_unavailable([key], error)
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
         await self._read_figures(seats, until)
@@ -228,23 +226,26 @@ class Bench:
             if str(key) in found:
                 seat.figures, seat.figures_at = _figures_status(found[str(key)]), until
 
-    async def _appoint(self, seats: Mapping[Key, _Seat], until: float) -> None:
-        """Give new cases their judges, who know the fleet's history."""
+    async def _appoint(
+        self, seats: Mapping[Key, _Seat], until: float
+    ) -> dict[Key, PrometheusUnavailable]:
+        """Give new cases their judges, who know the fleet's history; tell whose is not known."""
+        unknown: dict[Key, PrometheusUnavailable] = {}
         for span in {s.case.settings.tick * HISTORY_TICKS for s in seats.values()}:
             some = {k: s for k, s in seats.items() if s.case.settings.tick * HISTORY_TICKS == span}
             by_name = {str(key): seat for key, seat in some.items()}
-            history = await self.collector.history(
+            histories = await self.collector.histories(
                 [s.case.due(k, until, None) for k, s in some.items()],
                 partial(_fleet, by_name),
                 span,
             )
-            for name, seat in by_name.items():
-                seat.judges = {
-                    one.question.name: SignalJudge(
-                        one.question, seat.case.settings, history[name].get(one.question.name, ())
-                    )
-                    for one in seat.case.asked
-                }
+            for key, seat in some.items():
+                history = histories[str(key)]
+                if history.unavailable is not None:
+                    unknown[key] = history.unavailable
+                else:
+                    seat.judges = _judges(seat.case, history.counts)
+        return unknown
 
     def _say_unavailable(self, keys: Sequence[Key], error: PrometheusUnavailable) -> None:
         for key in keys:
@@ -252,6 +253,21 @@ class Bench:
             if seat is not None:
                 _take(seat, Collected(unavailable=error))
                 self._wake(key)
+
+
+def _new(seats: Mapping[Key, _Seat]) -> dict[Key, _Seat]:
+    """Give the seats without judges."""
+    return {key: seat for key, seat in seats.items() if not seat.judges}
+
+
+def _judges(case: Case, history: Mapping[str, tuple[Counts, ...]]) -> dict[str, SignalJudge]:
+    """Give every question its judge, who knows the fleet's history."""
+    return {
+        one.question.name: SignalJudge(
+            one.question, case.settings, history.get(one.question.name, ())
+        )
+        for one in case.asked
+    }
 
 
 def _fleet(seats: Mapping[str, _Seat], due: Due) -> Subject:
@@ -287,7 +303,8 @@ def _take(seat: _Seat, collected: Collected) -> None:
         for evaluation in evaluations:
             seat.judges[name].add(evaluation)
             seat.last = max(seat.last or 0.0, evaluation.at)
-    verdicts = tuple(judge.verdict() for judge in seat.judges.values())
+    judges = seat.judges or _judges(seat.case, {})  # before their appointment none has a word
+    verdicts = tuple(judge.verdict() for judge in judges.values())
     if collected.unavailable is not None:
         verdicts = tuple(_unavailable(v, collected.unavailable) for v in verdicts)
     seat.judgement = Judgement(verdicts)

@@ -23,6 +23,7 @@ class Metrics:
     def __init__(self) -> None:
         """Register them."""
         registry = self.registry = CollectorRegistry()
+        self._signals: dict[Key, frozenset[str]] = {}
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(PREFIX + name, text, labels, registry=registry)
@@ -106,9 +107,11 @@ class Metrics:
         self._show_signals(key, status)
 
     def _show_signals(self, key: Key, status: Status) -> None:
-        if not status.signals:
-            self._remove(self.verdict, key)
-            self._remove(self.rate, key)
+        names = frozenset(signal.name for signal in status.signals)
+        if self._signals.get(key, frozenset()) - names:
+            for metric in (self.verdict, self.rate, self.limit):
+                self._remove(metric, key)
+        self._signals[key] = names
         for signal in status.signals:
             for verdict in VERDICTS:
                 shown = float(verdict == signal.verdict)
@@ -118,12 +121,15 @@ class Metrics:
                 "baseline": signal.baseline.rate,
             }
             for cohort, rate in rates.items():
-                if rate is not None:
+                if rate is None:
+                    self.rate.remove(*key, signal.name, cohort)
+                else:
                     self.rate.labels(*key, signal.name, cohort).set(rate)
             self.limit.labels(*key, signal.name).set(signal.limit)
 
     def forget(self, key: Key) -> None:
         """Drop every series of a rollout that is gone."""
+        self._signals.pop(key, None)
         for metric in (
             self.phase,
             self.step,

@@ -1,0 +1,273 @@
+"""The bench: judges fed tick by tick, the same after a restart, and silent without Prometheus."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from cluster.builders import rollout
+from pecr_rollout.api.enums import BaselineSource
+from pecr_rollout.api.status import Status, Window
+from pecr_rollout.judge import Counts, Judgement, Reason, Recorded, State
+from pecr_rollout.judge import Settings as JudgeSettings
+from pecr_rollout.lifecycle.observation import Flags, Snapshot
+from pecr_rollout.lifecycle.situation import Judged
+from pecr_rollout.runtime.bench import Bench, Case, open_case
+from pecr_rollout.runtime.queue import Key
+from pecr_rollout.telemetry.clock import ServerClock
+from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
+from pecr_rollout.telemetry.subjects import Subject
+from telemetry.asking import CANARY_RS, ERRORS, FLEET_RS, START
+from telemetry.stand_in import StandIn
+from telemetry.tape import FakePod, Tape
+
+TICK = 30.0
+A, B = Key("shop", "a"), Key("shop", "b")
+CASE = Case(
+    asked=(ERRORS,),
+    settings=JudgeSettings(
+        signals=1, tick=TICK, sustained_for=60, hold=90, min_requests=20, fallback_step=0
+    ),
+    canary=Subject("shop", (CANARY_RS,)),
+    baseline=Subject("shop", (FLEET_RS,)),
+    fleet=Subject("shop", deployments=("pecr",)),
+    since=START,
+)
+
+
+class Server(StandIn):
+    """A Prometheus in memory, with a time."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__(tape)
+        self.time = START
+        self.clock = ServerClock()
+
+    async def now(self) -> float:
+        if self.down:
+            raise PrometheusUnavailable(Trouble.UNREACHABLE, "told to be")
+        return self.time
+
+
+def traffic(ticks: int, errors: float, *, until: int = 10**6) -> Tape:
+    """A canary that answers a share of its requests with an error, up to a tick, and a fleet."""
+    tape = Tape()
+    canary, fleet = FakePod(f"{CANARY_RS}-aaaaa"), FakePod(f"{FLEET_RS}-bbbbb")
+    for number in range(ticks + 1):
+        for pod in (canary, fleet):
+            bad = errors * 1000 if pod is canary and number <= until else 0
+            pod.serve(1000 - bad)
+            pod.serve(bad, status="502")
+            pod.scrape(tape, START + TICK * number - 5)
+    return tape
+
+
+async def judged(bench: Bench, *numbers: int, key: Key = A) -> Judgement:
+    for number in numbers:
+        await bench.evaluate([key], START + TICK * number + 1)
+    judgement = bench.hear(key, CASE).judgement
+    assert judgement is not None
+    return judgement
+
+
+@pytest.fixture
+def woken() -> list[Key]:
+    return []
+
+
+@pytest.fixture
+def bench(woken: list[Key]) -> Bench:
+    return sit(Server(traffic(12, 0.2)), woken)
+
+
+def sit(server: Server, woken: list[Key] | None = None, case: Case = CASE) -> Bench:
+    bench = Bench(server, (woken if woken is not None else []).append)
+    bench.hear(A, case)
+    return bench
+
+
+async def test_an_evaluation_wakes_its_rollout(bench: Bench, woken: list[Key]) -> None:
+    assert bench.hear(A, CASE).judgement is None, "nothing was looked at yet"
+    judgement = await judged(bench, 1)
+    assert woken == [A]
+    assert judgement.state is State.UNKNOWN
+    assert [v.name for v in judgement.signals] == ["error_rate"]
+
+
+async def test_a_breach_is_told_with_its_beginning(bench: Bench) -> None:
+    judgement = await judged(bench, 1, 2, 3, 4)
+    assert judgement.state is State.BREACHED
+    (signal,) = judgement.signals
+    assert signal.since is not None
+    assert START < signal.since <= START + 2 * TICK
+
+
+async def test_a_new_operator_says_what_the_old_one_said(bench: Bench) -> None:
+    old = await judged(bench, *range(1, 7))
+    new = await judged(sit(bench.prometheus), 6)
+    assert new == old
+
+
+async def test_another_case_begins_without_evidence(bench: Bench) -> None:
+    await judged(bench, 1, 2, 3, 4)
+    seat = bench.hear(A, replace(CASE, since=START + 5 * TICK))
+    assert seat.judgement is None
+    await bench.evaluate([A], START + 6 * TICK + 1)
+    (signal,) = seat.judgement.signals
+    assert signal.canary_total.total <= 1000, "what came before the window counts for nothing"
+
+
+async def test_the_same_case_keeps_its_seat(bench: Bench) -> None:
+    assert bench.hear(A, CASE) is bench.hear(A, replace(CASE))
+
+
+async def test_rollouts_share_their_queries() -> None:
+    async def queries(count: int) -> int:
+        server = Server(traffic(3, 0.0))
+        bench = Bench(server, lambda _key: None)
+        keys = [Key("shop", f"r{n}") for n in range(count)]
+        for key in keys:
+            bench.hear(key, CASE)
+        for number in (1, 2, 3):
+            await bench.evaluate(keys, START + TICK * number + 1)
+        return len(server.queries)
+
+    assert await queries(30) == await queries(1)
+
+
+async def test_what_is_dismissed_is_not_judged(bench: Bench, woken: list[Key]) -> None:
+    bench.hear(B, CASE)
+    bench.dismiss(A)
+    bench.dismiss(A)
+    await bench.evaluate([A, B], START + TICK + 1)
+    assert woken == [B]
+    assert len(bench) == 1
+
+
+async def test_a_case_that_changed_meanwhile_is_not_told_of_the_old_one() -> None:
+    class Slow(Server):
+        async def instant(self, query, at, read):
+            bench.hear(A, replace(CASE, since=START + TICK))
+            return await super().instant(query, at, read)
+
+    woken: list[Key] = []
+    bench = sit(Slow(traffic(3, 0.2)), woken)
+    await bench.evaluate([A], START + TICK + 1)
+    assert woken == []
+    assert bench.hear(A, replace(CASE, since=START + TICK)).judgement is None
+
+
+class TestWithoutPrometheus:
+    async def test_nothing_is_known_but_since_when_it_was_bad(self, bench: Bench) -> None:
+        before = await judged(bench, 1, 2, 3, 4)
+        bench.prometheus.down = True
+        (signal,) = (await judged(bench, 5)).signals
+        assert signal.state is State.UNKNOWN
+        assert signal.reason is Reason.PROMETHEUS_UNAVAILABLE
+        assert signal.since == before.signals[0].since
+
+    async def test_what_was_missed_is_made_up(self, bench: Bench) -> None:
+        await judged(bench, 1, 2)
+        bench.prometheus.down = True
+        await judged(bench, 3, 4)
+        bench.prometheus.down = False
+        assert await judged(bench, 5) == await judged(sit(bench.prometheus), 5)
+
+    async def test_after_a_restart_every_signal_says_why_it_is_unknown(
+        self, bench: Bench, woken: list[Key]
+    ) -> None:
+        bench.prometheus.down = True
+        judgement = await judged(bench, 4)
+        assert woken == [A]
+        assert judgement.state is State.UNKNOWN
+        assert [(v.name, v.reason) for v in judgement.signals] == [
+            ("error_rate", Reason.PROMETHEUS_UNAVAILABLE)
+        ]
+        bench.prometheus.down = False
+        assert (await judged(bench, 5)).state is State.BREACHED
+
+    async def test_its_time_is_missing_too(self) -> None:
+        server, wakes = Server(Tape()), asyncio.Queue()
+        server.down = True
+        case = replace(CASE, settings=replace(CASE.settings, tick=0.01, sustained_for=0.02))
+        bench = Bench(server, wakes.put_nowait)
+        seat = bench.hear(A, case)
+        async with running(bench):
+            assert [await wakes.get(), await wakes.get()] == [A, A]
+        (signal,) = seat.judgement.signals
+        assert signal.reason is Reason.PROMETHEUS_UNAVAILABLE
+
+
+@asynccontextmanager
+async def running(bench: Bench) -> AsyncIterator[None]:
+    async with asyncio.timeout(5):
+        task = asyncio.create_task(bench.run())
+        yield
+        task.cancel()
+
+
+class TestRun:
+    @pytest.fixture
+    def server(self) -> Server:
+        server = Server(traffic(3, 0.0))
+        server.time = START + TICK + server.server.delay - 0.05
+        return server
+
+    async def test_ticks_are_taken_at_their_time(self, server: Server) -> None:
+        wakes, told = asyncio.Queue(), []
+        bench = Bench(server, wakes.put_nowait, lambda count, _late: told.append(count))
+        seat = bench.hear(A, CASE)
+        async with running(bench):
+            assert await wakes.get() == A
+            await asyncio.sleep(0)
+        assert told[0] == 1
+        assert seat.last == START + TICK
+
+    async def test_it_waits_for_a_case(self, server: Server) -> None:
+        wakes = asyncio.Queue()
+        bench = Bench(server, wakes.put_nowait)
+        async with running(bench):
+            await asyncio.sleep(0.05)
+            assert server.queries == [], "no case, no query"
+            bench.hear(A, CASE)
+            assert await wakes.get() == A
+
+
+class TestOpenCase:
+    """What is judged follows from spec, situation and snapshot."""
+
+    WHO = Judged(("web-1",), ("web-0",), BaselineSource.CONCURRENT, hold=60.0, fallback_step=1)
+
+    def test_the_cohort_against_the_rest(self) -> None:
+        found = rollout(slo={"errorRate": {"maxIncrease": 0.02}, "sustainedFor": "5m"})
+        status = Status(window=Window(since=7.0))
+        found = found.model_copy(update={"status": status})
+        case = open_case(found, found.spec, self.WHO, None)
+        assert case.canary == Subject("ns", ("web-1",))
+        assert case.baseline == Subject("ns", ("web-0",))
+        assert case.fleet == Subject("ns", deployments=("pecr-controller",))
+        assert (case.since, case.settings.hold, case.settings.fallback_step) == (7.0, 60.0, 1)
+
+    def test_where_there_is_no_rest_what_was_before_stands_in(self) -> None:
+        found = rollout(slo={"errorRate": {"maxIncrease": 0.02}, "sustainedFor": "5m"})
+        flags = Flags("env", "u1", "web", "u2", {}, None)
+        snapshot = Snapshot("i", {}, flags, recorded={"error_rate": (1.0, 500.0)})
+        case = open_case(found, found.spec, replace(self.WHO, baseline=None), snapshot)
+        assert case.baseline is None
+        (asked,) = case.asked
+        assert asked.question.reference == Recorded(Counts(1.0, 500.0))
+
+    def test_matchers_take_the_place_of_names(self) -> None:
+        matchers = {side: [{"label": "track", "value": side}] for side in ("canary", "baseline")}
+        found = rollout(analysis={"selectors": matchers})
+        case = open_case(found, found.spec, self.WHO, None)
+        assert [m.value for m in case.canary.matchers] == ["canary"]
+        assert [m.value for m in case.fleet.matchers] == ["baseline"]
+
+
+def test_the_time_is_ours_until_the_servers_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(Server(Tape()), lambda _key: None)
+    monkeypatch.setattr("pecr_rollout.runtime.bench.time.time", lambda: 5.0)
+    assert bench.now() == 5.0
