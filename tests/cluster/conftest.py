@@ -113,9 +113,12 @@ class Scene:
 
     async def check(self, rollout: ControllerRollout | None = None) -> dict[str, Finding]:
         """Run the preflight; the findings by reason."""
+        return {finding.reason: finding for finding in await self.findings(rollout)}
+
+    async def findings(self, rollout: ControllerRollout | None = None) -> tuple[Finding, ...]:
+        """Run the preflight."""
         rollout = rollout or self.read()
-        found = await preflight(self.api, rollout, await self.observe(rollout))
-        return {finding.reason: finding for finding in found}
+        return await preflight(self.api, rollout, await self.observe(rollout))
 
     async def settled(self, rollout: ControllerRollout | None = None) -> Cluster:
         """Wait until target and cohort are rolled out."""

@@ -37,7 +37,7 @@ def test_the_overlay_is_immutable_owned_and_named_by_its_content():
 
 
 def test_the_longest_names_fit():
-    long = rollout(name="r" * 253)
+    long = rollout(name="r" * 63)
     assert len(overlay_manifest(long, ENVIRONMENT)["metadata"]["name"]) <= 253
     given = target()
     given["metadata"]["name"] = "d" * 253

@@ -73,27 +73,27 @@ JOB = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}
 MATCH = {"matchLabels": {"app": "other"}}
 
 
-@pytest.mark.parametrize(
-    ("version", "kind", "spec"),
-    [
-        ("apps/v1", "Deployment", {"selector": MATCH, "template": TEMPLATE}),
-        ("apps/v1", "ReplicaSet", {"selector": MATCH, "template": TEMPLATE}),
-        ("apps/v1", "StatefulSet", {"selector": MATCH, "template": TEMPLATE, "serviceName": "s"}),
-        ("apps/v1", "DaemonSet", {"selector": MATCH, "template": TEMPLATE}),
-        ("batch/v1", "Job", {"template": JOB}),
-        (
-            "batch/v1",
-            "CronJob",
-            {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": JOB}}},
-        ),
-        ("v1", "Pod", TEMPLATE["spec"]),
-    ],
-)
-async def test_the_map_is_read_by_another_workload(ready, version, kind, spec):
-    ready.apply({"apiVersion": version, "kind": kind, "metadata": {"name": "other"}, "spec": spec})
-    found = await ready.check()
-    assert errors(found) == {"ConfigMapShared"}
-    assert f"{kind} other" in found["ConfigMapShared"].message
+OTHERS = [
+    ("apps/v1", "Deployment", {"selector": MATCH, "template": TEMPLATE}),
+    ("apps/v1", "ReplicaSet", {"selector": MATCH, "template": TEMPLATE}),
+    ("apps/v1", "StatefulSet", {"selector": MATCH, "template": TEMPLATE, "serviceName": "s"}),
+    ("apps/v1", "DaemonSet", {"selector": MATCH, "template": TEMPLATE}),
+    ("batch/v1", "Job", {"template": JOB, "suspend": True}),
+    ("batch/v1", "CronJob", {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": JOB}}}),
+    ("v1", "Pod", TEMPLATE["spec"]),
+]
+
+
+async def test_the_map_is_read_by_other_workloads(ready):
+    ready.apply(*(
+        {"apiVersion": version, "kind": kind, "metadata": {"name": f"other-{kind.lower()}"},
+         "spec": spec}
+        for version, kind, spec in OTHERS
+    ))  # fmt: skip
+    said = " ".join(f.message for f in await ready.findings() if f.reason == "ConfigMapShared")
+    for _, kind, _ in OTHERS:
+        assert said.count(f"{kind} other-{kind.lower()} ") == 1
+    assert said.count("is read by") == len(OTHERS), "pods are not told beside what runs them"
     ready.create(**NONE)
     assert errors(await ready.check()) == set(), "nothing is written that others read"
 
@@ -172,27 +172,28 @@ def quota(**hard):
             "spec": {"hard": hard}}  # fmt: skip
 
 
-async def has_usage(scene):
+async def usage(scene, keys):
     found = scene.namespace.kubectl_json("get", "resourcequota", "q")
-    return bool((found.get("status") or {}).get("used"))
+    return keys <= ((found.get("status") or {}).get("used") or {}).keys()
 
 
-@pytest.mark.parametrize(
-    ("hard", "said"),
-    [
-        ({"pods": "5"}, "leaves 1 of pods, but the cohort's 2 pods need 2"),
-        ({"requests.cpu": "500m"}, "leaves 0.1 of requests.cpu, but the cohort's 2 pods need 0.2"),
-        ({"count/deployments.apps": "1"}, "exceeded quota: q"),
-        ({"pods": "6", "requests.cpu": "1"}, None),
-    ],
-)
-async def test_quotas(ready, hard, said):
-    ready.apply(quota(**hard))
-    await until(lambda: has_usage(ready), bool)
-    found = await ready.check()
-    assert errors(found) == ({"QuotaExceeded"} if said else set())
-    if said:
-        assert said in found["QuotaExceeded"].message
+QUOTAS = [
+    ({"pods": "5"}, "leaves 1 of pods, but the cohort's 2 pods need 2"),
+    ({"requests.cpu": "500m"}, "leaves 0.1 of requests.cpu, but the cohort's 2 pods need 0.2"),
+    ({"count/deployments.apps": "1"}, "exceeded quota: q"),
+    ({"pods": "6", "requests.cpu": "1"}, None),
+]
+
+
+async def test_quotas(ready):
+    for hard, said in QUOTAS:
+        ready.apply(quota(**hard))
+        await until(lambda keys=set(hard): usage(ready, keys), bool)
+        found = await ready.check()
+        assert errors(found) == ({"QuotaExceeded"} if said else set())
+        if said:
+            assert said in found["QuotaExceeded"].message
+        ready.namespace.kubectl("delete", "resourcequota", "q")
 
 
 async def test_an_autoscaler_counts_the_clone(ready):
@@ -211,17 +212,17 @@ async def test_an_autoscaler_counts_the_clone(ready):
     assert await ready.check() == {}
 
 
-def policy(name, namespace, resource, expression):
+def policy(name, namespace, expression):
     """An admission policy in one namespace, as any platform team may have it."""
-    group, plural = resource
     match = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    rule = {"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"],
-            "resources": [plural]}  # fmt: skip
+    every = {"apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": ["*"]}
+    groups = ["apps", "", "coordination.k8s.io", "pecr.dev"]
+    rules = [every | {"apiGroups": [group]} for group in groups]
     api = "admissionregistration.k8s.io/v1"
     return [
         {"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
          "spec": {"failurePolicy": "Fail",
-                  "matchConstraints": {"resourceRules": [rule], "namespaceSelector": match},
+                  "matchConstraints": {"resourceRules": rules, "namespaceSelector": match},
                   "validations": [{"expression": expression, "message": "not on my watch"}]}},
         {"apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding",
          "metadata": {"name": name},
@@ -229,25 +230,28 @@ def policy(name, namespace, resource, expression):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("resource", "what"),
-    [(("apps", "deployments"), "roll Deployment pecr-controller"),
-     (("", "configmaps"), "write the flags in ConfigMap pecr-controller-env"),
-     (("coordination.k8s.io", "leases"), "create Lease pecr-lock-deployment-pecr-controller"),
-     (("apps", "controllerrevisions"), "create ControllerRevision rlm-engine-")],
-    ids=["deployments", "configmaps", "leases", "controllerrevisions"],
-)  # fmt: skip
-async def test_admission_refuses_a_write(ready, resource, what):
+async def test_admission_refuses_writes(ready):
     name = f"deny-{ready.name}"
-    objects = policy(name, ready.name, resource, "request.userInfo.username == ''")
-    ready.namespace.cluster.apply(objects)
+    ready.namespace.cluster.apply(policy(name, ready.name, "request.userInfo.username == ''"))
     try:
-        found = await until(ready.check, errors)
+        await until(ready.check, errors)
+        found = await until(ready.findings, lambda found: len(found) >= 7)
     finally:
         kinds = "validatingadmissionpolicy,validatingadmissionpolicybinding"
         ready.namespace.cluster.kubectl("delete", kinds, name)
-    assert errors(found) == {"WriteRefused"}
-    assert "not on my watch" in found["WriteRefused"].message
+    assert {f.reason for f in found} == {"WriteRefused"}
+    assert all("not on my watch" in f.message for f in found)
+    said = " ".join(f.message for f in found)
+    for what in (
+        "write the flags in ConfigMap pecr-controller-env",
+        "roll Deployment pecr-controller",
+        "create Deployment pecr-controller-canary",
+        "create ConfigMap rlm-engine-",
+        "create Lease pecr-lock-deployment-pecr-controller",
+        "create ControllerRevision rlm-engine-",
+        "put a finalizer on it",
+    ):
+        assert f"cannot {what}" in said
 
 
 async def test_missing_rights_are_named(ready, localcluster):
