@@ -1,6 +1,9 @@
 """The client over real sockets, with a server that misbehaves."""
 
 import json
+import shutil
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -41,8 +44,9 @@ async def test_queries_travel_in_the_body_with_exact_times(faulty, connect):
     await client.instant("up", 1.0625, list)
     await client.range("up", 0.5, 2.5, 0.25, list)
     (instant, _), (several, _) = faulty.seen
-    assert instant == {"query": ["up"], "time": ["1.062"]}
-    assert several == {"query": ["up"], "start": ["0.500"], "end": ["2.500"], "step": ["0.250"]}
+    assert instant == {"query": ["up"], "time": ["1.062"], "timeout": ["15.000"]}
+    exact = {"start": ["0.500"], "end": ["2.500"], "step": ["0.250"]}
+    assert several == {"query": ["up"], **exact, "timeout": ["15.000"]}
 
 
 async def test_the_token_is_read_again_and_headers_are_sent(faulty, connect, tmp_path):
@@ -147,6 +151,33 @@ async def test_an_answer_that_is_too_large_is_not_read(faulty, connect):
 async def test_a_body_that_ends_early(faulty, connect):
     faulty.headers = {"Content-Length": "1000", "Connection": "close"}
     assert (await trouble(connect(faulty.url))).trouble is Trouble.UNREACHABLE
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl here to make a certificate")
+    made = tmp_path / "cert.pem", tmp_path / "key.pem"
+    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=p"
+    name = "subjectAltName=IP:127.0.0.1"
+    files = ["-addext", name, "-out", made[0], "-keyout", made[1]]
+    subprocess.run([openssl, *options.split(), *files], check=True, capture_output=True)
+    return made
+
+
+async def test_certificates_are_checked_against_the_file_that_is_given(
+    faulty, connect, certificate
+):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    faulty.server.socket = context.wrap_socket(faulty.server.socket, server_side=True)
+    url = faulty.url.replace("http:", "https:")
+    assert await connect(url, ca_file=certificate[0]).instant("up", 1.0, list) == []
+    found = await trouble(connect(url))
+    assert found.trouble is Trouble.UNREACHABLE
+    assert "CERTIFICATE_VERIFY_FAILED" in found.detail
 
 
 async def test_it_recovers_by_itself(faulty, connect):

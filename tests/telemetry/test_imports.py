@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"pandas", "numpy", "matplotlib", "prometheus_api_client", "requests"}
 
 
@@ -13,7 +15,7 @@ def modules_after(name):
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": "operator"},
+        env={"PYTHONPATH": str(ROOT / "operator")},
     )
     return set(done.stdout.split())
 

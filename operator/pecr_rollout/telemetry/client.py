@@ -94,7 +94,7 @@ class Prometheus:
         Raises:
             PrometheusUnavailable: there is no answer that can be used.
         """
-        params = {"time": _text(at)}
+        params = {"time": _text(at), **self._limit()}
         return await self._run(
             "instant", lambda connect: read(_samples(connect.custom_query(query, params=params)))
         )
@@ -113,7 +113,7 @@ class Prometheus:
             PrometheusUnavailable: there is no answer that can be used.
         """
         # The library rounds both times to seconds; the parameters that come after are exact.
-        params = {"start": _text(start), "end": _text(end)}
+        params = {"start": _text(start), "end": _text(end), **self._limit()}
         return await self._run(
             "range",
             lambda connect: read(
@@ -138,6 +138,10 @@ class Prometheus:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for session in self._sessions:
             session.close()
+
+    def _limit(self) -> dict[str, str]:
+        """Let the server give up when we do."""
+        return {"timeout": _text(self.server.timeout)}
 
     async def _run(self, kind: str, work: Callable[[PrometheusConnect], Result]) -> Result:
         """Do some work in a thread, and tell what it cost."""

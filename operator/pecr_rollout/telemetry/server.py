@@ -18,7 +18,7 @@ class PrometheusServer:
         name: as `analysis.prometheus` of a rollout calls it.
         url: without `/api/v1`.
         token_file: a bearer token, read again for every query, since it is rotated.
-        ca_file: certificates to trust in place of the system's.
+        ca_file: certificates to trust in place of the public ones.
         headers: sent with every query, for example a tenant's.
         connect_timeout, timeout: seconds until a connection, and until the whole answer.
         answer_limit: bytes; a larger answer is refused.
