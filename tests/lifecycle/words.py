@@ -48,9 +48,9 @@ EXISTING: Json = {
     "readyWithin": "5m",
 }
 FLEET: Json = {"mode": "Fleet", "steps": [{"hold": "10m"}], "readyWithin": "5m"}
-ONE_STEP: Json = {"steps": [{"cohort": "10%", "hold": "10m"}]}
+ONE_STEP: Json = {"canary": {"steps": [{"cohort": "10%", "hold": "10m"}]}}
 MODES: dict[str, Json] = {
-    "Managed": {"canary": ONE_STEP},
+    "Managed": ONE_STEP,
     "Existing": {"canary": EXISTING},
     "Fleet": {"canary": FLEET},
 }

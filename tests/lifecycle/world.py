@@ -105,6 +105,7 @@ class World:
     preflights: int = 0
     outsiders: int = 0
     judgement: Judgement | None = None
+    read: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.deployments:
@@ -214,7 +215,12 @@ class World:
 
     def rollout(self, name: str = "demo") -> ControllerRollout:
         """Read a rollout as the API server gives it."""
-        return ControllerRollout.model_validate(json.loads(json.dumps(self.rollouts[name])))
+        metadata = self.rollouts[name]["metadata"]
+        version = (metadata["uid"], metadata["resourceVersion"])
+        if self.read.get(name, (None, None))[0] != version:
+            body = json.loads(json.dumps(self.rollouts[name]))
+            self.read[name] = (version, ControllerRollout.model_validate(body))
+        return self.read[name][1]
 
     def status(self, name: str = "demo") -> Status:
         """Read a rollout's status."""
@@ -407,9 +413,7 @@ class World:
     def collect_garbage(self) -> None:
         """Remove what is owned by rollouts that are gone."""
         living = {body["metadata"]["uid"] for body in self.rollouts.values()}
-        self.leases = {
-            k: v for k, v in self.leases.items() if v.owner is None or v.owner in living
-        }
+        self.leases = {k: v for k, v in self.leases.items() if v.owner is None or v.owner in living}
         self.deployments = {
             k: v for k, v in self.deployments.items() if v.owner is None or v.owner in living
         }
@@ -419,6 +423,13 @@ class World:
         """Check what must hold at every rest."""
         for name in self.rollouts:
             self._check_left_behind(name)
+
+    def check_always(self) -> None:
+        """Check what must hold at any moment."""
+        for name in self.rollouts:
+            status = self.status(name)
+            if status.incident is not None:
+                assert self.incidents.get(status.incident.id), "an incident is not in the books"
 
     def left_behind(self, uid: str) -> list[str]:
         """Name what is there of a rollout, reports excepted."""
@@ -496,9 +507,7 @@ class World:
             return Lock(subject, subject, None)
         living = self.rollouts.get(lease.holder_name, {}).get("metadata", {}).get("uid")
         orphaned = lease.holder not in (rollout.metadata.uid, living)
-        return Lock(
-            subject, subject, lease.holder, lease.holder_name, lease.incident, orphaned
-        )
+        return Lock(subject, subject, lease.holder, lease.holder_name, lease.incident, orphaned)
 
     def _judge(self, s: Situation) -> Judgement | None:
         environment = s.running_environment

@@ -176,6 +176,7 @@ def _promote(s: Situation, word: str | None) -> Plan:
 def complete(s: Situation, by: str | None = None) -> Plan:
     """End the run as asked: on the whole fleet, or withdrawn with strategy None."""
     withdrawn = s.phase is Phase.CANARY
+    by = by or _word_in_place_of_evidence(s)
     message = (
         f"Run {s.status.run} kept its SLO; nothing is promoted (strategy None), and what was there"
         " before is being put back."
@@ -193,6 +194,13 @@ def complete(s: Situation, by: str | None = None) -> Plan:
         by=by,
         changes={"window": None, "promoted_by": by or s.status.promoted_by},
     )
+
+
+def _word_in_place_of_evidence(s: Situation) -> str | None:
+    judgement, word = s.observation.judgement, s.status.handled.promote
+    proven = judgement is not None and judgement.state is State.WITHIN
+    given = word == s.rollout.run_id(s.status.run)
+    return f"pecr.dev/promote={word}" if given and not proven else None
 
 
 def complete_by_person(s: Situation) -> Plan:
