@@ -252,7 +252,7 @@ async def lives(client, exporter, names, since):
         with exporter.lock:
             change(exporter, names, number)
         tick += 0.5
-    return found, tick - 0.5
+    return found, tick - 0.5 - client.server.delay
 
 
 def change(exporter, names, number):
