@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 from pecr_rollout.api.rollout import GROUP, KIND, PLURAL, VERSION, ControllerRollout
-from pecr_rollout.api.schema import RULES, structural, without_defaults
+from pecr_rollout.api.schema import RULES, structural, telling_defaults, without_defaults
 from pecr_rollout.api.status import Status
 
 HEADER: Final = "# Generated from operator/pecr_rollout/api by `make crds`. Do not edit.\n"
@@ -74,7 +74,7 @@ def schema() -> dict[str, Any]:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": spec,
+            "spec": telling_defaults(spec),
             # Defaulted as a whole, or a rollout that no operator has seen looks healthy.
             "status": without_defaults(status) | {"default": unseen()},
         },

@@ -5,7 +5,7 @@ for what "structural" means: no references, no unions, nothing outside a fixed v
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -46,13 +46,40 @@ def structural(model: type[BaseModel]) -> Schema:
 
 def without_defaults(schema: Schema) -> Schema:
     """Give the schema without its defaults, at any depth."""
-    kept = {key: value for key, value in schema.items() if key != "default"}
-    if "properties" in kept:
-        kept["properties"] = {k: without_defaults(v) for k, v in kept["properties"].items()}
-    for inner in ("items", "additionalProperties"):
-        if inner in kept:
-            kept[inner] = without_defaults(kept[inner])
-    return kept
+    return _everywhere(
+        schema, lambda node: {key: value for key, value in node.items() if key != "default"}
+    )
+
+
+def telling_defaults(schema: Schema) -> Schema:
+    """Give the schema with the defaults in its descriptions: `kubectl explain` has no others."""
+    return _everywhere(schema, _told)
+
+
+def default_text(schema: Schema) -> str:
+    """Give a scalar's default for people, or nothing."""
+    default = schema.get("default")
+    if default is None or isinstance(default, dict | list):
+        return ""
+    return default if isinstance(default, str) else json.dumps(default)
+
+
+def _told(schema: Schema) -> Schema:
+    text = default_text(schema)
+    if not text:
+        return schema
+    return {**schema, "description": f"{schema['description']} Default: {text}."}
+
+
+def _everywhere(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    changed = dict(change(schema))
+    if "properties" in changed:
+        properties = changed["properties"].items()
+        changed["properties"] = {name: _everywhere(inner, change) for name, inner in properties}
+    for below in ("items", "additionalProperties"):
+        if below in changed:
+            changed[below] = _everywhere(changed[below], change)
+    return changed
 
 
 def _convert(raw: Schema, defs: Mapping[str, Schema]) -> Schema:
@@ -65,7 +92,6 @@ def _convert(raw: Schema, defs: Mapping[str, Schema]) -> Schema:
         result["exclusiveMinimum"] = True  # a number in JSON schema, a boolean in OpenAPI 3.0
     if schema.get("default") is not None:
         result["default"] = _default(schema)
-        result["description"] = _with_default(result)
     return result | _children(schema, defs)
 
 
@@ -99,14 +125,6 @@ def _unwrapped(text: str) -> str:
 def _default(schema: Schema) -> object:
     """Give the default; an object's is empty, so that the defaults of its fields apply."""
     return {} if schema.get("type") == "object" else schema["default"]
-
-
-def _with_default(schema: Schema) -> str:
-    """Give the description with the default, which `kubectl explain` does not show."""
-    text, default = schema.get("description", ""), schema["default"]
-    if isinstance(default, dict | list):
-        return str(text)
-    return f"{text} Default: {default if isinstance(default, str) else json.dumps(default)}."
 
 
 def _children(schema: Schema, defs: Mapping[str, Schema]) -> Schema:

@@ -1,17 +1,25 @@
-"""docs/reference.md: every field of the resource, from the models; `make docs` writes it whole."""
+"""docs/reference.md: every field of the resource, from its schema; `make docs` writes it whole."""
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field, TypeAdapter
 
 from pecr_rollout.api.rollout import ControllerRollout
+from pecr_rollout.api.schema import RULES, default_text, structural
+from pecr_rollout.api.types import Cohort, Duration, ObjectName, Rate, Share
 
 HEADER: Final = """\
 # Reference
 
 Every field of a `ControllerRollout`, generated from the models by `make docs`. It says the same as
-`kubectl explain controllerrollout.spec --recursive`. Durations are whole numbers with `ms`, `s`,
-`m` or `h`, at most two of them (`1h30m`); shares are from 0 to 1 (`0.01` is one in a hundred).
+`kubectl explain controllerrollout.spec --recursive`.
+
+- duration: whole numbers with `ms`, `s`, `m` or `h`, at most two of them: `30s`, `1h30m`, `1200ms`.
+- share: a number from 0 to 1: `0.01` is one request in a hundred. Limits are above 0.
+- cohort: a number of pods (`2`), or a share of the target's replicas (`10%`).
+- time: an instant in UTC: `2026-01-31T12:00:00Z`.
 """
 TABLE: Final = """\
 ## {title}
@@ -26,73 +34,59 @@ Schema = Mapping[str, Any]
 
 def reference() -> str:
     """Write the whole document."""
-    schema = ControllerRollout.model_json_schema(by_alias=True)
-    parts = [HEADER]
-    for part, title in (("Spec", "spec"), ("Status", "status")):
-        rows = "\n".join(_rows(schema["$defs"], schema["$defs"][part], title))
+    parts, whole = [HEADER], structural(ControllerRollout)
+    for title in ("spec", "status"):
+        rows = "\n".join(_rows(whole["properties"][title], title))
         parts.append(TABLE.format(title=title, rows=rows))
     return "\n".join(parts)
 
 
-def _rows(known: Schema, model: Schema, path: str) -> Iterator[str]:
+def _rows(model: Schema, path: str) -> Iterator[str]:
     required = model.get("required", ())
     for name, field in model.get("properties", {}).items():
         here = f"{path}.{name}"
-        kind, inner, below = _kind(known, field)
         default = "required" if name in required else _default(field)
-        meaning = field.get("description") or (inner or {}).get("description", "")
-        cells = (f"`{here}`", kind, default, _cell(meaning))
-        yield f"| {' | '.join(cells)} |"
-        if inner is not None:
-            yield from _rows(known, inner, here + below)
+        yield f"| {' | '.join((f'`{here}`', _takes(field), default, _meaning(field)))} |"
+        inner, below = field, ""
+        while "items" in inner or "additionalProperties" in inner:
+            below += "[]" if "items" in inner else ".*"
+            inner = inner.get("items") or inner["additionalProperties"]
+        yield from _rows(inner, here + below)
 
 
-def _kind(known: Schema, field: Schema) -> tuple[str, Schema | None, str]:
-    """Give what a field takes, the model inside it, and how that one's path goes on."""
-    branches = [part for part in field.get("anyOf", [field]) if part.get("type") != "null"]
-    branch = branches[0]
-    if "$ref" in branch:
-        target = known[branch["$ref"].rpartition("/")[2]]
-        if "properties" in target:
-            return "object", target, ""
-        return _words(target.get("enum", ())), None, ""
-    if branch.get("type") == "array":
-        kind, inner, below = _kind(known, branch.get("items", {}))
-        return f"list of {kind}", inner, f"[]{below}"
-    values = _values(branch)
-    if values is not None:
-        kind, inner, below = _kind(known, values)
-        return f"map to {kind}", inner, f".*{below}"
-    return _scalar(branch), None, ""
+def _takes(field: Schema) -> str:
+    """Say what a field takes, in a word or two."""
+    if "items" in field:
+        return f"list of {_takes(field['items'])}, at most {field['maxItems']}"
+    if "additionalProperties" in field:
+        return f"map to {_takes(field['additionalProperties'])}, at most {field['maxProperties']}"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if field.get("format") == "date-time":
+        return "time"
+    if "maximum" in field:
+        return f"{field['type']}, {field['minimum']} to {field['maximum']}"
+    return _KINDS.get(json.dumps(field.get(RULES)), str(field.get("type")))
 
 
-def _values(branch: Schema) -> Schema | None:
-    """Give the schema of a map's values."""
-    patterns = list(branch.get("patternProperties", {}).values())
-    values = branch.get("additionalProperties") or (patterns[0] if patterns else None)
-    return values if isinstance(values, dict) else None
+def _rules_of(annotation: Any) -> str:  # noqa: ANN401 - annotations are anything
+    return json.dumps(TypeAdapter(Annotated[annotation, Field()]).json_schema()[RULES])
 
 
-def _scalar(branch: Schema) -> str:
-    if branch.get("x-kubernetes-int-or-string"):
-        return "number or share"
-    if "enum" in branch:
-        return _words(branch["enum"])
-    if "const" in branch:
-        return _words([branch["const"]])
-    return str(branch.get("type", "any"))
-
-
-def _words(values: Any) -> str:  # noqa: ANN401 - of the schema
-    return ", ".join(f"`{value}`" for value in values)
+_KINDS: Final = {
+    _rules_of(Duration): "duration",
+    _rules_of(Share): "share",
+    _rules_of(Rate): "share",
+    _rules_of(Cohort): "cohort",
+    _rules_of(ObjectName): "object's name",
+}
+"""Scalars by the rules that make them what they are."""
 
 
 def _default(field: Schema) -> str:
-    default = field.get("default")
-    if default in (None, "") or isinstance(default, dict | list):
-        return ""
-    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
+    text = default_text(dict(field))
+    return f"`{text}`" if text else ""
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _meaning(field: Schema) -> str:
+    return " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
