@@ -1,0 +1,3 @@
+"""What all tests share: the local cluster's fixtures, `localcluster` and `namespace`."""
+
+pytest_plugins = ["localcluster.pytest_plugin"]
