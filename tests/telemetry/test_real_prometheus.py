@@ -242,7 +242,7 @@ async def seen(client):
 async def lives(client, exporter, names, since):
     collector, found, last = Collector(client), {}, None
     tick = collector.next_tick(0.5, since)
-    for number in range(10):
+    for number in range(12):
         await asyncio.sleep(max(tick - await client.now(), 0.0))
         entry = due(tick - client.server.delay, interval=0.5, since=since, last=last)
         collected = (await collector.collect([entry]))["u1"]
