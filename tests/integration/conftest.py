@@ -32,11 +32,9 @@ def crd(localcluster: LocalCluster) -> None:
 
 
 @pytest.fixture(scope="session")
-def zygote(
-    localcluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Zygote]:
+def zygote(localcluster: LocalCluster) -> Iterator[Zygote]:
     """What operators are forked from."""
-    zygote = Zygote(localcluster, tmp_path_factory.mktemp("operators"))
+    zygote = Zygote(localcluster)
     yield zygote
     zygote.close()
 

@@ -94,7 +94,7 @@ def test_in_fallback_it_waits_for_the_acknowledgement(install):
     rollout.acknowledge(incident)
     rollout.reach("Pending", run=2)
     rollout.reach("Canary", "Judging", run=2, step=1)
-    world.holds(rollout, canary_flags=OTHER_FLAGS, locks=HELD, report="Fallback")
+    world.holds(rollout, canary_flags=OTHER_FLAGS, locks=HELD, report=("Fallback", 1))
 
 
 def test_in_completed_another_run_starts_from_what_is_there(install):
@@ -121,4 +121,4 @@ def test_in_aborted_another_run_starts(install):
     world.untouched(rollout, report="Aborted")
     rollout.change(flagDelta=OTHER)
     rollout.reach("Canary", "Judging", run=2)
-    world.holds(rollout, canary_flags=OTHER_FLAGS, locks=HELD, report="Aborted")
+    world.holds(rollout, canary_flags=OTHER_FLAGS, locks=HELD, report=("Aborted", 1))

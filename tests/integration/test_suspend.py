@@ -62,7 +62,7 @@ def test_in_fallback_no_recovery_but_the_next_step(install):
     stays(rollout, lambda s: (s["phase"], s["run"]) == ("Fallback", 1))
     rollout.change(suspend=False)
     rollout.reach("Canary", "Judging", run=2)
-    world.holds(rollout, canary_flags=RLM, locks=HELD, report="Fallback")
+    world.holds(rollout, canary_flags=RLM, locks=HELD, report=("Fallback", 1))
 
 
 def test_in_promoting_the_bake_does_not_end_but_a_breach_is_answered(install):

@@ -24,8 +24,8 @@ GRACE = 20.0
 class Zygote:
     """One process per session that operators are forked from."""
 
-    def __init__(self, cluster: LocalCluster, folder: Path) -> None:
-        self._environment = environment(cluster, folder)
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._environment = environment(cluster)
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name("zygote.py"))],
@@ -64,11 +64,10 @@ class Zygote:
         return line.strip()
 
 
-def environment(cluster: LocalCluster, folder: Path) -> dict[str, str]:
-    """Give an operator's environment: this checkout, this cluster, compiled code kept."""
+def environment(cluster: LocalCluster) -> dict[str, str]:
+    """Give an operator's environment: this checkout, this cluster."""
     given = {**os.environ, **cluster.env, "PYTHONPATH": str(ROOT / "operator")}
-    given.pop("PYTHONDONTWRITEBYTECODE", None)
-    return given | {"PYTHONPYCACHEPREFIX": str(folder / "pycache"), "PYTHONUNBUFFERED": "1"}
+    return given | {"PYTHONUNBUFFERED": "1"}
 
 
 class Operator:
