@@ -3,6 +3,7 @@
 import pytest
 
 from cluster.conftest import until
+from pecr_rollout.cluster import cohort
 from pecr_rollout.cluster.errors import ConflictError, RefusedError
 from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.resources import CONFIG_MAPS
@@ -142,6 +143,32 @@ async def test_a_clone_with_another_selector_is_made_anew(scene, cluster):
     clone = await scene.deployment("pecr-controller-canary")
     labels = clone["spec"]["selector"]["matchLabels"]
     assert labels == {"extra": "1", "pecr.dev/cohort": "canary"}
+
+
+async def test_what_another_operator_changed_meanwhile_is_not_overwritten(scene, cluster):
+    """As one that was paused and goes on with an old decision."""
+    rollout = scene.read()
+    current = await scene.do(ApplyClone(RLM, 1))
+    for stale in (cluster, current):
+        await scene.do(ApplyClone(BASELINE, 1))
+        with pytest.raises(ConflictError):
+            await execute(scene.api, rollout, stale, ApplyClone(RLM, 2))
+    with pytest.raises(ConflictError):
+        await execute(scene.api, rollout, cluster, RemoveClone())
+    assert (await scene.observe()).clone.environment == BASELINE
+    await scene.do(RemoveClone())
+    with pytest.raises(ConflictError):
+        await execute(scene.api, rollout, current, ApplyClone(RLM, 2))
+    assert (await scene.observe()).clone is None
+
+
+async def test_begun_and_killed_it_is_finished(scene, cluster, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(cohort, "_create", None)
+        with pytest.raises(TypeError):
+            await scene.do(ApplyClone(RLM, 1))
+    assert len(await overlays(scene)) == 1
+    assert (await scene.do(ApplyClone(RLM, 1))).clone.environment == RLM
 
 
 async def test_a_crashing_cohort(scene):

@@ -41,6 +41,12 @@ async def test_taken_again_and_given_up(scene):
     assert await leases(scene) == [None, None]
 
 
+async def test_begun_and_killed_it_is_finished(scene):
+    rollout = scene.create()
+    there = await scene.do(AcquireLocks(SUBJECTS[:1]), AcquireLocks(SUBJECTS))
+    assert holders(there) == [rollout.metadata.uid] * 2
+
+
 async def test_another_one_is_told_who_holds_it(scene):
     scene.create("first")
     other = scene.create("second")

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio import config
@@ -278,6 +279,8 @@ async def open_api(
         count: told of each request.
     """
     settings = Configuration()
+    # Otherwise each request looks for a netrc file and for proxies, in two hops to a thread.
+    settings.client_session_kwargs = {"trust_env": bool(getproxies())}
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         config.load_incluster_config(  # type: ignore[no-untyped-call]
             client_configuration=settings

@@ -10,7 +10,8 @@ from pecr_rollout.cluster.clone import (
 )
 from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, RefusedError
 from pecr_rollout.cluster.names import clone_name, is_owned, owned_by_whom, selector
-from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, Json, name_of, uid_of
+from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, Json, dig, name_of, uid_of
+from pecr_rollout.cluster.workload import replicas_of, template_fingerprint
 from pecr_rollout.lifecycle.actions import ApplyClone
 from pecr_rollout.lifecycle.observation import Cluster
 
@@ -31,6 +32,7 @@ async def apply_clone(
     there = await api.find(DEPLOYMENTS, rollout.metadata.namespace, name_of(clone))
     if there is not None and not is_owned(there, rollout):
         raise RefusedError(taken("Deployment", there))
+    _check_observed(name_of(clone), there, cluster)
     if there is not None and there["spec"]["selector"] != clone["spec"]["selector"]:
         await api.delete(DEPLOYMENTS, there)  # a selector cannot be changed
         there = None
@@ -41,12 +43,18 @@ async def apply_clone(
     await _prune(api, rollout, {name_of(overlay), overlay_name(rollout, there)})
 
 
-async def remove_clone(api: Api, rollout: ControllerRollout) -> None:
-    """Remove the cohort and its overlays; what is not ours stays."""
+async def remove_clone(api: Api, rollout: ControllerRollout, cluster: Cluster) -> None:
+    """Remove the cohort and its overlays; what is not ours stays.
+
+    Raises:
+        ConflictError: the clone is another one than was observed.
+    """
     namespace = rollout.metadata.namespace
     name = clone_name(rollout.spec.target.deployment)
     there = await api.find(DEPLOYMENTS, namespace, name)
     if there is not None and is_owned(there, rollout):
+        if cluster.clone is None or cluster.clone.workload.uid != uid_of(there):
+            raise ConflictError(f"Deployment {name} is not the one that was observed")
         await api.delete(DEPLOYMENTS, there)
     await _prune(api, rollout, set())
 
@@ -66,6 +74,23 @@ async def _same_target(api: Api, rollout: ControllerRollout, cluster: Cluster) -
     if cluster.target is None or uid_of(target) != cluster.target.uid:
         raise ConflictError(f"Deployment {name} is not the one that was observed")
     return target
+
+
+def _check_observed(name: str, there: Json | None, cluster: Cluster) -> None:
+    """Check that nobody changed the clone since the decision: another operator, for example.
+
+    Its resourceVersion would not do: it changes all the time while pods come and go.
+    """
+    seen = cluster.clone.workload if cluster.clone is not None else None
+    if there is None or seen is None:
+        same = there is None and seen is None
+    else:
+        live = (uid_of(there), replicas_of(there), template_fingerprint(there["spec"]["template"]))
+        same = live == (seen.uid, seen.replicas, seen.template)
+    if not same:
+        raise ConflictError(f"Deployment {name} is not as it was observed")
+    if dig(there, "metadata", "deletionTimestamp") is not None:
+        raise ConflictError(f"Deployment {name} is still being deleted")
 
 
 async def _ensure_overlay(api: Api, rollout: ControllerRollout, overlay: Json) -> None:

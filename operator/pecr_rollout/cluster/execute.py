@@ -46,6 +46,6 @@ async def execute(  # noqa: C901  # one case an action
         case actions.ApplyClone():
             await cohort.apply_clone(api, rollout, cluster, action)
         case actions.RemoveClone():
-            await cohort.remove_clone(api, rollout)
+            await cohort.remove_clone(api, rollout, cluster)
         case actions.WriteReport(made):
             await report.write_report(api, rollout, made)
