@@ -1,6 +1,8 @@
 # The commands of the project. `make help` lists them.
 PYTHON ?= python3
 VENV   ?= .venv
+# Tests of the operator mostly wait for it: more of them at once than cores.
+TESTS_AT_ONCE ?= 6
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
@@ -47,7 +49,7 @@ cluster: venv ## build the local cluster's programs (about 15 minutes once, then
 	$(PY) -m localcluster build
 
 test: cluster ## every test, on a local cluster with a real API server
-	$(BIN)/pytest
+	$(PY) -m localcluster run -- $(BIN)/pytest --numprocesses=$(TESTS_AT_ONCE) --dist=loadgroup
 
 demo: cluster ## the whole story, live, in under four minutes
 	$(PY) -m pecr_demo

@@ -23,7 +23,8 @@ from pecrfleet import (
 )
 from pecrfleet.kube import KubeError
 
-pytestmark = pytest.mark.cluster
+# One worker has one cluster of its own for all of these.
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("localcluster")]
 
 
 def _ready(count):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,29 @@ def test_up_status_kubectl_down(tmp_path):
     gone = _command(state, "down")
     assert (gone.returncode, "Traceback" in gone.stderr) == (1, False)
     assert "touches no other" in gone.stderr
+
+
+def _run(*command):
+    arguments = [sys.executable, "-m", "localcluster", "run", "--", *command]
+    return subprocess.run(arguments, capture_output=True, text=True, env=ENV, check=False)
+
+
+def test_run_gives_a_command_its_cluster_and_its_exit_status():
+    told = _run("sh", "-c", 'echo "$PECR_LOCALCLUSTER_STATE"; kubectl get nodes -o name; exit 7')
+    state, *nodes = told.stdout.split()
+    try:
+        assert told.returncode == 7
+        assert len(nodes) == 4
+        assert f"logs are in {state}" in told.stderr
+        assert _nothing_runs_from(state)
+    finally:
+        shutil.rmtree(state)
+
+
+def test_run_without_a_command_is_one_sentence():
+    told = _run()
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "localcluster run -- COMMAND" in told.stderr
 
 
 def test_nothing_outlives_the_process_that_started_it(tmp_path):

@@ -14,6 +14,7 @@ from localcluster.binaries import Binaries
 from localcluster.cluster import LocalCluster
 from localcluster.errors import LocalClusterError
 from localcluster.options import Options
+from localcluster.run import run_with
 
 _DEFAULT_STATE = Path("build") / "localcluster"
 
@@ -47,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--no-fleet", action="store_true")
     up.add_argument("--kind-image", help="the node image for --provider kind")
     _command(commands.add_parser, "down", "end the cluster that `up` started", _down)
+    run = commands.add_parser(
+        "run", help="run a command with a cluster that ends with it", description=run_with.__doc__
+    )
+    run.set_defaults(run=lambda arguments: run_with(_given(arguments.arguments), say=_say))
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="after --")
     _command(commands.add_parser, "status", "what runs", _status)
     _command(commands.add_parser, "env", "`export` lines for a shell", _env)
     kubectl = _command(commands.add_parser, "kubectl", "run kubectl against it", _kubectl)
@@ -123,9 +129,14 @@ def _env(arguments: argparse.Namespace) -> int:
 
 def _kubectl(arguments: argparse.Namespace) -> int:
     cluster = LocalCluster.attach(arguments.state)
-    given = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
     program = str(cluster.binary("kubectl"))
+    given = _given(arguments.arguments)
     os.execve(program, ["kubectl", *given], os.environ | cluster.env)  # noqa: S606
+
+
+def _given(arguments: list[str]) -> list[str]:
+    """What stands after `--`."""
+    return arguments[1:] if arguments[:1] == ["--"] else arguments
 
 
 def _say(text: str) -> None:
