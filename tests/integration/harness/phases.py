@@ -1,13 +1,13 @@
 """Short ways into each phase, and checks of what a deleted rollout leaves."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from integration.harness.rollout import Predicate, Rollout
 from integration.harness.scenarios import violating
 from integration.harness.specs import DEPLOYMENT, HOLD, MANAGED, NEXT, spec
-from integration.harness.waiting import settle_on
+from integration.harness.waiting import settle_on, wait_until
 from integration.harness.world import World, incident_of
 
 Json = dict[str, Any]
@@ -43,6 +43,15 @@ def in_fallback(world: World, mode: Json = MANAGED, *, until: int = 1, **changes
     world.scenario(violating(until=until))
     rollout.reach("Fallback", "Judging", taken=until)
     return rollout
+
+
+def adopt(rollout: Rollout) -> None:
+    """Let a handle be that of the rollout of its name that somebody else declared."""
+    body = wait_until(
+        lambda: rollout.kube.find("controllerrollouts", rollout.name),
+        explain=lambda: f"nobody declares {rollout.name}",
+    )
+    rollout._acted(body)
 
 
 def stays(rollout: Rollout, holds: Predicate, seconds: float = QUIET) -> None:
@@ -102,6 +111,3 @@ def set_flags(world: World, name: str, **flags: str | None) -> None:
 def set_template(world: World, change: Json, name: str = DEPLOYMENT) -> None:
     """Change a pod template, as another writer would."""
     world.kube.patch("deployments", name, {"spec": {"template": change}})
-
-
-Check = Callable[[], None]
