@@ -1,6 +1,7 @@
 """The same cases on a real API server: it says what the models say."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from api.cases import BAD, GOOD, good
 from api.strategies import specs
+from pecr_rollout.api.crd import definition
 from pecr_rollout.api.rollout import ControllerRollout, read
 from pecr_rollout.api.status import Phase
 from pecrfleet.kube import KubeError
@@ -74,6 +76,24 @@ def _readable(body) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _doubled(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_doubled(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    bounds = ("maxItems", "maxLength", "maxProperties")
+    return {
+        key: 2 * value if key in bounds and isinstance(value, int) else _doubled(value)
+        for key, value in node.items()
+    }
+
+
+def test_the_rules_cost_less_than_half_of_what_the_api_server_allows(localcluster):
+    """It estimates the cost of the rules from the bounds, and refuses a definition over it."""
+    manifest = json.dumps(_doubled(definition()))
+    localcluster.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", input=manifest)
 
 
 def test_null_counts_as_absent(refusal):

@@ -10,6 +10,7 @@ from api.cases import BAD, ROOT
 from pecr_rollout.api.crd import definition, render, schema
 from pecr_rollout.api.schema import RULES
 
+MODELS = ROOT / "operator" / "pecr_rollout" / "api"
 COMMITTED = ROOT / "crds" / "controllerrollouts.pecr.dev.yaml"
 
 
@@ -98,6 +99,13 @@ def test_every_rule_is_a_sentence_that_says_what_to_write():
         "canary.mode",
         "canary.existing",
     }
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.py")), ids=lambda path: path.stem)
+def test_no_validator_refuses_without_a_rule_of_the_api_server(path):
+    """Twins share one sentence: a validator says `require(…, RULE)`, in the rule's own words."""
+    if path.stem not in {"types", "schema"}:  # `require` itself, and what is no validator
+        assert "raise ValueError" not in path.read_text()
 
 
 MAPS = [

@@ -1,5 +1,6 @@
 """The samples: what people copy is good, by the models, by lint and by the API server."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ each = pytest.mark.parametrize("path", ROLLOUTS, ids=lambda path: str(path.relat
 
 def _load(path: Path) -> dict:
     return yaml.safe_load(path.read_text())
+
+
+def _example() -> dict:
+    """Give the rollout that the README shows."""
+    text = (ROOT / "README.md").read_text()
+    return yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
 
 
 def test_there_is_one_for_each_mode():
@@ -63,6 +70,15 @@ def _try(namespace: TargetNamespace, documents: list[dict]) -> None:
         del document["metadata"]["namespace"]
     manifest = yaml.safe_dump_all(documents)
     namespace.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=manifest)
+
+
+def test_the_readmes_example_is_good():
+    assert read(_example()).spec.canary.mode is CanaryMode.MANAGED
+
+
+@pytest.mark.cluster
+def test_the_api_server_takes_the_readmes_example(crd, namespace):
+    _try(namespace, [_example()])
 
 
 @pytest.mark.cluster
