@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from localcluster import LocalCluster, Options
+from localcluster.prometheus_query import wait_for_query
 from pecrfleet import Effect, Rule, Scenario, Traffic, When, target_manifests
 
 NAMESPACE = "pecr"
@@ -46,9 +47,18 @@ def set_up(build: Path, crds: Path) -> Iterator[LocalCluster]:
         cluster.kubectl(
             "rollout", "status", "deployment/pecr-controller", "--timeout=60s", namespace=NAMESPACE
         )
+        _await_traffic(cluster)
         log = stack.enter_context((build / "operator.log").open("w", encoding="utf-8"))
         stack.enter_context(_operator(cluster, log))
         yield cluster
+
+
+def _await_traffic(cluster: LocalCluster) -> None:
+    """Wait until Prometheus has seen every pod of the fleet answer; preflight asks for it."""
+    query = f'pecr_controller_terminal_modes_total{{namespace="{NAMESPACE}"}} > 0'
+    wait_for_query(
+        cluster.prometheus_url, query, lambda found: len({s[0]["pod"] for s in found}) == REPLICAS
+    )
 
 
 @contextmanager

@@ -9,6 +9,9 @@ Status = Mapping[str, Any]
 ADAPTIVE = "disable_adaptive_parallelism"
 BATCH = "disable_batch_mode"
 
+PATIENCE = 60.0
+"""Seconds for what takes ten on an idle machine."""
+
 
 @dataclass(frozen=True)
 class Chapter:
@@ -60,15 +63,19 @@ def wrong_word_refused(status: Status) -> bool:
 
 
 STORY = (
-    Chapter("canary up: rlm runs on one pod", lambda s: judging(s, "Canary", 1, 1), 40),
-    Chapter("breach, fallback 1: adaptive parallelism off", lambda s: taken(s) == [ADAPTIVE], 40),
+    Chapter("canary up: rlm runs on one pod", lambda s: judging(s, "Canary", 1, 1), PATIENCE),
     Chapter(
-        "still in breach, fallback 2: batch mode off", lambda s: taken(s) == [ADAPTIVE, BATCH], 40
+        "breach, fallback 1: adaptive parallelism off", lambda s: taken(s) == [ADAPTIVE], PATIENCE
+    ),
+    Chapter(
+        "still in breach, fallback 2: batch mode off",
+        lambda s: taken(s) == [ADAPTIVE, BATCH],
+        PATIENCE,
     ),
     Chapter(
         "cleared: every signal is within its limit",
         lambda s: s.get("phase") == "Fallback" and condition(s, "SLOMet") == "True",
-        40,
+        PATIENCE,
     ),
     Chapter(
         "waiting for acknowledgement",
@@ -82,8 +89,10 @@ STORY = (
         15,
         then="mend and acknowledge",
     ),
-    Chapter("acknowledged: a fresh canary run", lambda s: judging(s, "Canary", 2, 1), 40),
-    Chapter("healthy: the cohort grows", lambda s: judging(s, "Canary", 2, 2), 40),
-    Chapter("promoted: the whole fleet runs rlm", lambda s: s.get("phase") == "Promoting", 40),
-    Chapter("completed", lambda s: s.get("phase") == "Completed", 40),
+    Chapter("acknowledged: a fresh canary run", lambda s: judging(s, "Canary", 2, 1), PATIENCE),
+    Chapter("healthy: the cohort grows", lambda s: judging(s, "Canary", 2, 2), PATIENCE),
+    Chapter(
+        "promoted: the whole fleet runs rlm", lambda s: s.get("phase") == "Promoting", PATIENCE
+    ),
+    Chapter("completed", lambda s: s.get("phase") == "Completed", PATIENCE),
 )
