@@ -138,7 +138,7 @@ class Rollouts(RuleBasedStateMachine):
 
     # Time
 
-    @rule(minutes=st.sampled_from([0.5, 3, 8, 15]))
+    @rule(minutes=st.sampled_from([1, 3, 8, 15]))
     def wait(self, minutes):
         self.world.wait(minutes)
 

@@ -37,7 +37,7 @@ SPEC: Json = {
         "contact": "#oncall",
         "subjects": {"users": ["oncall@example.com"]},
     },
-    "analysis": {"interval": "30s", "settle": "1m", "maxDuration": "1h"},
+    "analysis": {"interval": "1m", "settle": "1m", "maxDuration": "1h"},
     "promotion": {"strategy": "Automatic", "bake": "10m"},
 }
 
