@@ -4,14 +4,16 @@ from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from pecr_rollout.api.types import Model, matching, require, rule, rules
+from pecr_rollout.api.types import NOT_BLANK_PATTERN, Model, matching, require, rule, rules
 
 SubjectName = Annotated[
     str,
     Field(
         max_length=253,
-        pattern=r"\S",
-        json_schema_extra=matching(r"\S", "write a user's or a group's name, as it signs in"),
+        pattern=NOT_BLANK_PATTERN,
+        json_schema_extra=matching(
+            NOT_BLANK_PATTERN, "write a user's or a group's name, as it signs in"
+        ),
     ),
 ]
 
@@ -44,8 +46,10 @@ class RollbackOwner(Model):
         str,
         Field(
             max_length=128,
-            pattern=r"\S",
-            json_schema_extra=matching(r"\S", "name the team or person, as people call them"),
+            pattern=NOT_BLANK_PATTERN,
+            json_schema_extra=matching(
+                NOT_BLANK_PATTERN, "name the team or person, as people call them"
+            ),
         ),
     ]
     """The team or person, as people call them."""
@@ -53,8 +57,10 @@ class RollbackOwner(Model):
         str,
         Field(
             max_length=256,
-            pattern=r"\S",
-            json_schema_extra=matching(r"\S", "say how to reach them: #channel, address, pager"),
+            pattern=NOT_BLANK_PATTERN,
+            json_schema_extra=matching(
+                NOT_BLANK_PATTERN, "say how to reach them: #channel, address, pager"
+            ),
         ),
     ]
     """How to reach them: a channel, an address, a pager."""

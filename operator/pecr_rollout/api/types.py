@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 DURATION_PATTERN: Final = r"^([1-9][0-9]{0,4}(ms|s|m|h)){1,2}$"
 DNS_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+NOT_BLANK_PATTERN: Final = r"\S"
 PERCENT_PATTERN: Final = r"^(100|[1-9][0-9]?)%$"
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

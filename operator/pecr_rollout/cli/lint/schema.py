@@ -9,12 +9,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pecr_rollout.api.rollout import API_VERSION, KIND, ControllerRollout, Metadata
-from pecr_rollout.api.types import DNS_NAME_PATTERN, DURATION_PATTERN
+from pecr_rollout.api.types import (
+    DNS_LABEL_PATTERN,
+    DNS_NAME_PATTERN,
+    DURATION_PATTERN,
+    NOT_BLANK_PATTERN,
+)
 from pecr_rollout.cli.lint.documents import Document, Field, shown
 from pecr_rollout.cli.lint.finding import Finding, Severity
 
 DURATION_HINT: Final = "is no duration; write for example 30s, 10m, 1h30m or 1200ms"
 NAME_HINT: Final = "is no object name; use lower case letters, digits, - and ."
+LABEL_HINT: Final = "is no name of a container or a Prometheus; use lower case letters, digits, -"
 
 
 def read_rollout(document: Document) -> ControllerRollout | list[Finding]:
@@ -85,7 +91,12 @@ def _message(field: Field, detail: ErrorDetails) -> str:
 
 def _pattern_hint(detail: ErrorDetails) -> str:
     pattern = detail.get("ctx", {}).get("pattern", "")
-    hints = {DURATION_PATTERN: DURATION_HINT, DNS_NAME_PATTERN: NAME_HINT}
+    hints = {
+        DURATION_PATTERN: DURATION_HINT,
+        DNS_NAME_PATTERN: NAME_HINT,
+        DNS_LABEL_PATTERN: LABEL_HINT,
+        NOT_BLANK_PATTERN: "is blank",
+    }
     return hints.get(pattern, f"does not match {pattern}")
 
 
