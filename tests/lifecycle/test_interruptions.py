@@ -331,7 +331,9 @@ def test_a_cohort_that_somebody_removed_or_scaled_is_put_right():
 
 
 @pytest.mark.parametrize(("phase", "stage"), STAGES[:-1])
-@pytest.mark.parametrize("what", ["deployment", "config map", "replaced", "immutable", "unreadable"])
+@pytest.mark.parametrize(
+    "what", ["deployment", "config map", "replaced", "immutable", "unreadable"]
+)
 def test_a_target_that_is_gone_stalls_and_nothing_is_written(phase, stage, what):
     world = at(phase, stage, ONE_STEP)
     kept = (world.deployments["pecr-controller"], world.config_maps["pecr-env"])

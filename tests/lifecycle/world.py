@@ -304,7 +304,6 @@ class World:
             return Outcome(drawn, conflict=str(error))
         except RefusedError as error:
             outcome = Outcome(blocked(observation, "Refused", str(error)))
-        self._live()
         try:
             outcome.wrote = self._record(rollout, outcome.plan)
         except ConflictError as error:
@@ -529,6 +528,7 @@ class World:
         if not worth_writing(rollout.status, drawn.status, self.now):
             self.notes += [(rollout.metadata.name, note) for note in drawn.notes]
             return False
+        self._live()
         name = rollout.metadata.name
         body = self.rollouts.get(name)
         if body is None or body["metadata"]["uid"] != rollout.metadata.uid:

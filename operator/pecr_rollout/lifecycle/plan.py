@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pecr_rollout.api.status import Phase
-from pecr_rollout.lifecycle.actions import WriteReport
+from pecr_rollout.lifecycle.actions import AddFinalizer, RemoveFinalizer, WriteReport
 from pecr_rollout.lifecycle.conditions import with_conditions
 from pecr_rollout.lifecycle.draft import Plan, shortened
 from pecr_rollout.lifecycle.intents import misfits
@@ -39,7 +39,9 @@ def plan(observation: Observation) -> Plan:
 
 def _with_report(s: Situation, drawn: Plan) -> Plan:
     key = report_key(s)
-    if key is None or key == s.status.reported:
+    # A change of the finalizer makes the status write after it a conflict: the report comes next.
+    conflicts = any(isinstance(a, AddFinalizer | RemoveFinalizer) for a in drawn.actions)
+    if key is None or key == s.status.reported or conflicts:
         return drawn
     status = drawn.status.model_copy(update={"reported": key})
     actions = (*drawn.actions, WriteReport(decision_report(s)))
