@@ -321,11 +321,10 @@ class World:
         """Delete all rollouts; assert that they go, and that nothing of the operator stays."""
         if not self.operator.running:
             self.operator.start()
-        incidents = set()
         for body in self.kube.list("controllerrollouts"):
-            incident = (body.get("status") or {}).get("incident")
-            incidents |= {incident["id"]} if incident else set()
             self.kube.delete("controllerrollouts", body["metadata"]["name"])
+        last = {take.uid: take.status for take in self.tape.takes}  # of those that went before, too
+        incidents = {s["incident"]["id"] for s in last.values() if s.get("incident")}
         settle_on(lambda: self._check_left(incidents), 40)
 
     def _check_left(self, incidents: set[str]) -> None:
@@ -364,7 +363,15 @@ class World:
             for e in self.kube.list("events")
             if e["regarding"].get("kind") == "ControllerRollout"
         )
-        return f"story:\n{self.tape.lines()}\npods:\n{pods}\nlocks:\n{locks}\nevents:\n{events}"
+        signals = "\n".join(
+            f"  {take.name}: {each['name']} {each['verdict']} {each.get('sentence')}"
+            for take in {take.name: take for take in self.tape.takes}.values()
+            for each in take.status.get("signals", [])
+        )
+        return (
+            f"story:\n{self.tape.lines()}\nsignals:\n{signals}\npods:\n{pods}\nlocks:\n{locks}"
+            f"\nevents:\n{events}"
+        )
 
 
 def holder(lease: Json) -> str | None:
