@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock crds docs lint format typecheck check drift test demo cluster clean
+.PHONY: help venv lock crds docs manifests lint format typecheck check drift test demo cluster clean
 
 help: ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ crds: venv ## generate crds/ from the models
 docs: venv ## generate the tables of docs/contract.md and docs/reference.md
 	$(PY) -m pecr_rollout.cli.docs
 
+manifests: venv ## generate the chart's files and manifests/ (builds helm once)
+	$(PY) -m pecr_packaging
+
 format: venv ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -42,8 +45,8 @@ lint: venv ## style, imports and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-drift: crds docs ## fail when something generated is not what its source says
-	git diff --exit-code -- crds docs
+drift: crds docs manifests ## fail when something generated is not what its source says
+	git diff --exit-code -- crds docs charts manifests
 
 cluster: venv ## build the local cluster's programs (about 15 minutes once, then cached)
 	$(PY) -m localcluster build
