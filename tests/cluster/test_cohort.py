@@ -184,6 +184,27 @@ async def test_a_crashing_cohort(scene):
 async def test_it_goes_with_its_rollout(scene, cluster):
     await scene.do(ApplyClone(RLM, 1))
     rollout = scene.read()
-    scene.namespace.kubectl("delete", "controllerrollout", "rlm-engine")
+    scene.delete()
     await until(lambda: scene.observe(rollout), lambda c: c.clone is None)
     await until(lambda: overlays(scene), lambda names: names == [])
+
+
+@pytest.mark.parametrize("what", ["generation", "uid"])
+async def test_a_change_between_look_and_write_is_a_conflict(scene, cluster, monkeypatch, what):
+    await scene.do(ApplyClone(RLM, 1))
+    there = await scene.deployment("pecr-controller-canary")
+    there["metadata"][what] = 99 if what == "generation" else "another"
+    with pytest.raises(ConflictError, match="was changed meanwhile"):
+        await cohort._update(scene.api, there, there)
+
+
+async def test_annotations_of_others_stay(scene, cluster):
+    await scene.do(ApplyClone(RLM, 1))
+    for kept in ({"example.com/theirs": "1"}, None):
+        scene.patch("deployment/pecr-controller-canary", {"metadata": {"annotations": kept}})
+        await scene.do(ApplyClone(RLM, 2))
+        there = await scene.deployment("pecr-controller-canary")
+        assert "pecr.dev/source-template" in there["metadata"]["annotations"]
+        assert (there["metadata"]["annotations"].get("example.com/theirs") is not None) is bool(
+            kept
+        )

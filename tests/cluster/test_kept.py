@@ -130,7 +130,7 @@ async def test_a_status_is_not_written_over_a_change(scene):
 
 async def test_a_status_never_goes_to_a_rollout_created_again(scene):
     rollout = scene.create()
-    scene.namespace.kubectl("delete", "controllerrollout", "rlm-engine")
+    scene.delete()
     with pytest.raises(NotFoundError):
         await write_status(scene.api, rollout, Status())
     scene.create()

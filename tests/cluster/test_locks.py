@@ -25,10 +25,6 @@ def holders(cluster):
     return [lock.holder for lock in cluster.locks]
 
 
-def delete(scene, name="rlm-engine"):
-    scene.namespace.kubectl("delete", "controllerrollout", name)
-
-
 async def test_taken_again_and_given_up(scene):
     rollout = scene.create()
     there = await scene.do(AcquireLocks(SUBJECTS), AcquireLocks(SUBJECTS))
@@ -85,7 +81,7 @@ async def test_an_incident_outlives_its_rollout(scene):
     await scene.do(AcquireLocks(SUBJECTS), MarkIncident(SUBJECTS, "abc-1-1"))
     await scene.do(MarkIncident(SUBJECTS, "abc-1-2"), MarkIncident(SUBJECTS, "abc-1-2"))
     assert all("ownerReferences" not in lease["metadata"] for lease in await leases(scene))
-    delete(scene)
+    scene.delete()
     again = scene.create()
     assert again.metadata.uid != first.metadata.uid
     seen = await scene.observe(again)
@@ -127,7 +123,7 @@ async def test_an_incident_is_marked_also_where_the_lease_is_gone(scene):
 async def test_locks_without_incident_go_with_their_rollout(scene):
     rollout = scene.create()
     await scene.do(AcquireLocks(SUBJECTS))
-    delete(scene)
+    scene.delete()
     await until(lambda: leases(scene), lambda found: found == [None, None])
     assert holders(await scene.observe(rollout)) == [None, None]
 
@@ -138,7 +134,7 @@ async def test_a_lock_of_a_rollout_that_is_gone_may_be_taken(scene):
     await scene.do(AcquireLocks(SUBJECTS))
     for subject in SUBJECTS:
         scene.patch(f"lease/{lease_name(subject)}", {"metadata": {"ownerReferences": None}})
-    delete(scene)
+    scene.delete()
     again = scene.create()
     assert all(lock.orphaned for lock in (await scene.observe(again)).locks)
     assert holders(await scene.do(AcquireLocks(SUBJECTS))) == [again.metadata.uid] * 2

@@ -104,7 +104,7 @@ async def test_the_finalizer_lets_a_deleted_rollout_go(scene):
     scene.create()
     rollout = scene.read()
     await scene.do(AddFinalizer(), rollout=rollout)
-    scene.namespace.kubectl("delete", "controllerrollout", "rlm-engine", "--wait=false")
+    scene.delete()
     await scene.do(RemoveFinalizer(), RemoveFinalizer(), rollout=rollout)
     with pytest.raises(NotFoundError):
         await scene.body()
@@ -112,7 +112,7 @@ async def test_the_finalizer_lets_a_deleted_rollout_go(scene):
 
 async def test_a_finalizer_never_goes_on_a_rollout_created_again(scene):
     old = scene.create()
-    scene.namespace.kubectl("delete", "controllerrollout", "rlm-engine")
+    scene.delete()
     scene.create()
     with pytest.raises(ConflictError):
         await scene.do(AddFinalizer(), rollout=old)

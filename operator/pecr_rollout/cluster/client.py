@@ -17,7 +17,14 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from pecr_rollout.cluster.errors import ClusterError, NotFoundError, UnavailableError, error_type
+from pecr_rollout.cluster.errors import (
+    ClusterError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    error_type,
+)
 from pecr_rollout.cluster.resources import Json, Resource
 
 MANAGER: Final = "pecr-rollout"
@@ -28,6 +35,8 @@ PAGE: Final = 500
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
+_TEST_FAILED: Final = "rejected our request due to an error in our request"
+"""All that the API server says of a JSON patch with a test that does not hold."""
 
 Counter = Callable[[str, Resource, int], None]
 """Told of each request: verb, resource, HTTP status (0 where there was no answer)."""
@@ -123,12 +132,22 @@ class Api:
         *,
         subresource: str = "",
     ) -> Json:
-        """Apply a JSON patch (RFC 6902)."""
+        """Apply a JSON patch (RFC 6902).
+
+        Raises:
+            ConflictError: one of its tests does not hold.
+        """
         path = _path(resource, namespace, name, subresource)
         query = _write(dry_run=False)
-        return await self._send(
-            "patch", resource, path, body=operations, query=query, media=_JSON_PATCH
-        )
+        try:
+            return await self._send(
+                "patch", resource, path, body=operations, query=query, media=_JSON_PATCH
+            )
+        except InvalidError as error:
+            if _TEST_FAILED not in str(error):
+                raise
+            text = f"{resource.kind} {name} was changed meanwhile"
+            raise ConflictError(text, status=error.status) from error
 
     async def try_apply(self, resource: Resource, obj: Json) -> Json:
         """Try an un-forced server-side apply, dry: it names the managers of what it would change.

@@ -4,11 +4,16 @@ from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.clone import (
     OVERLAY,
+    SOURCE_TEMPLATE,
     clone_manifest,
     overlay_manifest,
     overlay_name,
 )
-from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, RefusedError
+from pecr_rollout.cluster.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    RefusedError,
+)
 from pecr_rollout.cluster.names import clone_name, is_owned, owned_by_whom, selector
 from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, Json, dig, name_of, uid_of
 from pecr_rollout.cluster.workload import replicas_of, template_fingerprint
@@ -112,17 +117,24 @@ async def _create(api: Api, clone: Json) -> None:
 
 
 async def _update(api: Api, there: Json, clone: Json) -> None:
-    """Replace spec and source fingerprint, only of the very object that was read."""
+    """Replace the spec and the source's fingerprint, if nobody changed the spec meanwhile."""
     metadata = there["metadata"]
-    wanted = {**clone["spec"], "selector": there["spec"]["selector"]}
-    annotations = {**(metadata.get("annotations") or {}), **clone["metadata"]["annotations"]}
     operations = [
-        {"op": "add", "path": "/metadata/uid", "value": metadata["uid"]},
-        {"op": "add", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
-        {"op": "add", "path": "/metadata/annotations", "value": annotations},
-        {"op": "add", "path": "/spec", "value": wanted},
+        {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+        # Unlike the resourceVersion, it stays while pods come and go.
+        {"op": "test", "path": "/metadata/generation", "value": metadata["generation"]},
+        _annotate(metadata, clone["metadata"]["annotations"]),
+        {"op": "add", "path": "/spec", "value": clone["spec"]},
     ]
     await api.edit(DEPLOYMENTS, metadata["namespace"], metadata["name"], operations)
+
+
+def _annotate(metadata: Json, wanted: Json) -> Json:
+    """Give the operation that sets our annotation beside those of others."""
+    if not metadata.get("annotations"):
+        return {"op": "add", "path": "/metadata/annotations", "value": wanted}
+    key = SOURCE_TEMPLATE.replace("/", "~1")
+    return {"op": "add", "path": f"/metadata/annotations/{key}", "value": wanted[SOURCE_TEMPLATE]}
 
 
 async def _prune(api: Api, rollout: ControllerRollout, kept: set[str | None]) -> None:

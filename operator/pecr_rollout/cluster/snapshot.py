@@ -68,6 +68,7 @@ def from_data(data: Json) -> Snapshot:
         target=Flags(**data["target"]),
         existing=Flags(**existing) if existing else None,
         recorded={name: _pair(counts) for name, counts in (data.get("recorded") or {}).items()},
+        taken_at=float(data.get("taken_at") or 0.0),
     )
 
 
