@@ -133,7 +133,7 @@ def clear(s: Situation) -> bool:
     """
     judgement = s.observation.judgement
     return judgement is not None and not any(
-        v.state is State.BREACHED or v.since is not None for v in judgement.signals
+        v.state is State.BREACHED or v.since is not None or v.at is None for v in judgement.signals
     )
 
 
