@@ -244,6 +244,8 @@ class Status(StatusModel):
     """When that began."""
     message: Text = ""
     """What is happening and what a person can do, in a sentence or two."""
+    warnings: Annotated[list[Text], Field(max_length=16)] = []
+    """What preflight warned of, and did not stop the run for."""
     run: int = 0
     """Number of the run; a fresh run counts on."""
     identity: Annotated[str, Field(max_length=16)] = ""

@@ -27,6 +27,7 @@ class StatusFields(TypedDict, total=False):
     """The fields of the status that a row may change, beside phase, stage and message."""
 
     observed_generation: int
+    warnings: list[str]
     run: int
     identity: str
     environment: dict[str, str]

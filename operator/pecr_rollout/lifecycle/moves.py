@@ -13,7 +13,7 @@ from pecr_rollout.lifecycle.actions import (
     ReleaseLocks,
 )
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
-from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
+from pecr_rollout.lifecycle.draft import Note, Plan, StatusFields, move, shortened, stay
 from pecr_rollout.lifecycle.intents import (
     ABORTION,
     ACK,
@@ -23,8 +23,11 @@ from pecr_rollout.lifecycle.intents import (
     handled,
     person,
 )
+from pecr_rollout.lifecycle.observation import Finding
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.snapshots import keep_what_is_there
+
+WARNINGS_SHOWN: Final = 16
 
 FRESH: Final[StatusFields] = {
     "window": None,
@@ -71,7 +74,7 @@ def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
     """Begin the canary: keep what is there, then record the environment that is to be written."""
     identity = s.rollout.spec.identity()
     step, run = step_status(s, 1), max(1, s.status.run)
-    return move(
+    plan = move(
         s,
         "start",
         f"Run {run}: the delta goes to the cohort of step 1, {cohort_text(step)}.",
@@ -86,9 +89,20 @@ def start(s: Situation, actions: tuple[Action, ...]) -> Plan:
             "step": step,
             "cohort": cohort_text(step),
             "promoted": False,
+            "warnings": [shortened(f"{f.reason}: {f.message}") for f in _warned(s)],
             **FRESH,
         },
     )
+    notes = tuple(
+        Note(f"{s.rollout.run_id(run)}/{f.reason}/{n}", "Warning", f.reason, shortened(f.message))
+        for n, f in enumerate(_warned(s))
+    )
+    return replace(plan, notes=(*plan.notes, *notes))
+
+
+def _warned(s: Situation) -> tuple[Finding, ...]:
+    preflight = s.observation.preflight
+    return preflight.warnings[:WARNINGS_SHOWN] if preflight else ()
 
 
 def next_step(s: Situation) -> Plan:

@@ -139,6 +139,8 @@ class Snapshot:
         target: the fleet's flags.
         existing: the existing canary's flags, in mode Existing.
         recorded: the fleet's counts before the change, by signal: (bad, total).
+        taken_at: when it was taken, in seconds since the epoch on the Prometheus server's clock;
+            0 where that is not known.
     """
 
     identity: str
@@ -146,6 +148,7 @@ class Snapshot:
     target: Flags
     existing: Flags | None = None
     recorded: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    taken_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,11 @@ class Preflight:
     def errors(self) -> tuple[Finding, ...]:
         """Give the findings that stop the start."""
         return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Give the findings that are said, and stop nothing."""
+        return tuple(f for f in self.findings if f.severity is Severity.WARNING)
 
 
 @dataclass(frozen=True)

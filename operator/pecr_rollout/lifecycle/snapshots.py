@@ -31,7 +31,12 @@ def snapshot_of(s: Situation) -> Snapshot:
     recorded = s.observation.preflight.recorded if s.observation.preflight else {}
     spec = s.rollout.spec
     return Snapshot(
-        spec.identity(), spec.identity_part(), _flags(target, environment), existing, recorded
+        identity=spec.identity(),
+        spec=spec.identity_part(),
+        target=_flags(target, environment),
+        existing=existing,
+        recorded=recorded,
+        taken_at=s.now,
     )
 
 
