@@ -96,7 +96,7 @@ def outcome(world: World) -> dict[str, Any]:
 def test_a_crash_at_any_point_changes_nothing_in_the_end(mode, story):
     whole = Mortal()
     expected = outcome(story(MODES[mode], whole))
-    every = 1 if LONG else 4 if mode == "Managed" else 9
+    every = 1 if LONG else 7 if mode == "Managed" else 13
     for step in range(1, whole.steps + 1, every):
         world = Mortal()
         world.dies_at = step

@@ -22,8 +22,8 @@ from pecr_rollout.api.rollout import ABORT, ACKNOWLEDGE, PROMOTE
 
 LONG = os.environ.get("PECR_HYPOTHESIS") == "long"
 SETTINGS = settings(
-    max_examples=3000 if LONG else 60,
-    stateful_step_count=60 if LONG else 40,
+    max_examples=3000 if LONG else 30,
+    stateful_step_count=60 if LONG else 30,
     derandomize=not LONG,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -809,6 +809,7 @@ def _read_snapshot(data: Json) -> Snapshot:
         target=Flags(**data["target"]),
         existing=Flags(**existing) if existing else None,
         recorded={name: (bad, total) for name, (bad, total) in data["recorded"].items()},
+        taken_at=data.get("taken_at", 0.0),
     )
 
 
