@@ -229,6 +229,16 @@ class TestOpenCase:
         (asked,) = case.asked
         assert asked.question.reference == Recorded(Counts(1.0, 500.0))
 
+    def test_without_a_rest_noise_is_learnt_from_the_time_before_the_change(self) -> None:
+        found = rollout(slo={"errorRate": {"maxIncrease": 0.02}, "sustainedFor": "5m"})
+        found = found.model_copy(update={"status": Status(window=Window(since=900.0))})
+        flags = Flags("env", "u1", "web", "u2", {}, None)
+        snapshot = Snapshot("i", {}, flags, taken_at=600.0)
+        alone = open_case(found, found.spec, replace(self.WHO, baseline=None), snapshot)
+        beside = open_case(found, found.spec, self.WHO, snapshot)
+        assert alone.history_due(A).since == 600.0, "not what the change itself did"
+        assert beside.history_due(A).since == 900.0
+
     def test_matchers_take_the_place_of_names(self) -> None:
         matchers = {side: [{"label": "track", "value": side}] for side in ("canary", "baseline")}
         found = rollout(analysis={"selectors": matchers})

@@ -39,6 +39,7 @@ class Case:
         baseline: the rest of the fleet, where there is one.
         fleet: whose history tells the noise.
         since: start of the window, on the Prometheus server's clock.
+        before: until when the fleet was surely without the change; until `since` if None.
     """
 
     asked: tuple[Asked, ...]
@@ -47,6 +48,12 @@ class Case:
     baseline: Subject | None
     fleet: Subject
     since: float
+    before: float | None = None
+
+    def history_due(self, key: Key) -> Due:
+        """Give what the noise is to be learnt from: never what the change itself did."""
+        end = self.since if self.before is None else min(self.before, self.since)
+        return replace(self.due(key, end, None), since=end)
 
     def due(self, key: Key, until: float, last: float | None) -> Due:
         """Give what is to be collected up to a tick."""
@@ -87,6 +94,7 @@ def open_case(
         else None,
         fleet=fleet_of(rollout, spec),
         since=window.since if window else 0.0,
+        before=None if concurrent or snapshot is None else snapshot.taken_at or None,
     )
 
 
@@ -196,7 +204,7 @@ class Bench:
     async def evaluate(self, keys: Sequence[Key], until: float) -> None:
         """Bring some rollouts up to a time, with as few queries as one of them would need."""
         seats = {key: self._seats[key] for key in keys if key in self._seats}
-        for key, error in (await self._appoint(_new(seats), until)).items():
+        for key, error in (await self._appoint(_new(seats))).items():
             del seats[key]
             self._say_unavailable([key], error)
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
@@ -226,16 +234,14 @@ class Bench:
             if str(key) in found:
                 seat.figures, seat.figures_at = _figures_status(found[str(key)]), until
 
-    async def _appoint(
-        self, seats: Mapping[Key, _Seat], until: float
-    ) -> dict[Key, PrometheusUnavailable]:
+    async def _appoint(self, seats: Mapping[Key, _Seat]) -> dict[Key, PrometheusUnavailable]:
         """Give new cases their judges, who know the fleet's history; tell whose is not known."""
         unknown: dict[Key, PrometheusUnavailable] = {}
         for span in {s.case.settings.tick * HISTORY_TICKS for s in seats.values()}:
             some = {k: s for k, s in seats.items() if s.case.settings.tick * HISTORY_TICKS == span}
             by_name = {str(key): seat for key, seat in some.items()}
             histories = await self.collector.histories(
-                [s.case.due(k, until, None) for k, s in some.items()],
+                [s.case.history_due(k) for k, s in some.items()],
                 partial(_fleet, by_name),
                 span,
             )
