@@ -157,3 +157,31 @@ def run_operator(
         run_runtime(settings)
     except OSError as error:
         raise Refused(f"cannot run: {error.strerror or error}") from error
+
+
+@app.command()
+def unfinished(
+    *,
+    namespace: Annotated[
+        list[str] | None, typer.Option("--namespace", "-n", help="Look here; repeatable.")
+    ] = None,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Look in the whole cluster.")
+    ] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Take the finalizers off; flags stay as they are.")
+    ] = False,
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
+    ] = None,
+) -> int:
+    """List the rollouts that an uninstall would leave in the middle.
+
+    Exit status: 0 there are none (or all were released), 1 a wrong command line or no answer,
+    2 there are some.
+    """
+    if bool(namespace) == all_namespaces:
+        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    from pecr_rollout.cli.unfinished import unfinished as tell  # noqa: PLC0415 - one command's own
+
+    return tell(namespace or [], kubeconfig, release=release)
