@@ -95,7 +95,7 @@ def test_the_whole_cluster(tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "state", Options(nodes=2)) as cluster:
         cluster.kubectl("apply", "--server-side", "-f", str(CRDS))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        zygote = Zygote(cluster, tmp_path)
+        zygote = Zygote(cluster)
         operator = Operator(zygote, cluster, "unused", tmp_path / "operator.log")
         place = operator.arguments.index("-n")
         operator.arguments[place : place + 2] = ["--all-namespaces"]
