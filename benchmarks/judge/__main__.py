@@ -8,11 +8,13 @@ from pathlib import Path
 
 from benchmarks.judge.cases import all_cases
 from benchmarks.judge.figures import Result
+from benchmarks.judge.pictures import draw_all
 from benchmarks.judge.run import default_workers, run_cases
 from benchmarks.judge.store import load, save
 from benchmarks.judge.table import document, missed, row
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 STORE = ROOT / "build" / "judge-benchmark.json"
 
 
@@ -23,7 +25,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="cases whose key matches this pattern")
     parser.add_argument("--store", type=Path, default=STORE, help="where results are kept")
     parser.add_argument("--resume", action="store_true", help="keep what the store already has")
-    parser.add_argument("--write", action="store_true", help="renew docs/judge-benchmark.md")
+    parser.add_argument("--write", action="store_true", help="renew docs/ with the results")
     return parser.parse_args()
 
 
@@ -48,7 +50,8 @@ def main() -> int:
     text = document(results)
     print(text)
     if arguments.write:
-        (ROOT / "docs" / "judge-benchmark.md").write_text(text)
+        (DOCS / "judge-benchmark.md").write_text(text)
+        draw_all(results, DOCS / "img")
     return 1 if missed(results) else 0
 
 

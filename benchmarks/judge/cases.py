@@ -91,7 +91,7 @@ def all_cases() -> list[Case]:
     return [case for make in makers for case in make()]
 
 
-def _relative(group: str, name: str, traffic: tuple[float, float], base: float, factor: float,
+def _relative(group: str, name: str, traffic: tuple[float, float], base: float, factor: float, *,
               noise: Noise = CALM, targets: tuple[Target, ...] = ()) -> Case:  # fmt: skip
     """Give a canary at `factor` times the base, with half of the base as limit."""
     return Case(group, name, traffic, base, base / 2, noise, good=factor == 1,
@@ -105,7 +105,8 @@ def _good() -> Iterator[Case]:
                 targets = [NO_FALSE_ALARM]
                 if noise is CALM and base == 0.01 and traffic[0] >= 5:
                     targets.append(Target("promoted", least=0.99 if traffic[0] > 5 else 0.85))
-                yield _relative(GOOD, noise.name, traffic, base, 1, noise, tuple(targets))
+                yield _relative(GOOD, noise.name, traffic, base, 1, noise=noise,
+                                targets=tuple(targets))  # fmt: skip
 
 
 def _bad() -> Iterator[Case]:
@@ -114,7 +115,7 @@ def _bad() -> Iterator[Case]:
             for traffic in TRAFFIC:
                 name = f"{factor:g} times the base" + (" (at the limit)" if factor == 1.5 else "")
                 targets = _bad_targets(factor, base, traffic)
-                yield _relative(BAD, name, traffic, base, factor, CALM, targets)
+                yield _relative(BAD, name, traffic, base, factor, targets=targets)
 
 
 def _bad_targets(factor: float, base: float, traffic: tuple[float, float]) -> tuple[Target, ...]:
@@ -160,7 +161,7 @@ def _absolute() -> Iterator[Case]:
                 yield _latency(name, traffic, limit, CALM, shared=shared, rate=3 * limit)
 
 
-def _latency(name: str, traffic: tuple[float, float], limit: float, noise: Noise,
+def _latency(name: str, traffic: tuple[float, float], limit: float, noise: Noise, *,
              shared: SharedIncident = SharedIncident.FALLBACK,
              rate: float | None = None) -> Case:  # fmt: skip
     base = 0.6 * limit
@@ -189,13 +190,13 @@ def _bursty() -> Iterator[Case]:
         for factor in (3.0, 5.0, 20.0):
             for traffic in TRAFFIC:
                 yield _relative(BURSTY, f"{factor:g} times, {noise.name}", traffic, 0.01, factor,
-                                noise)  # fmt: skip
+                                noise=noise)  # fmt: skip
 
 
 def _other() -> Iterator[Case]:
     for noise in (RARE, SURPRISE, UNSETTLED):
         for traffic in TRAFFIC:
-            yield _relative(OTHER, noise.name, traffic, 0.01, 1, noise)
+            yield _relative(OTHER, noise.name, traffic, 0.01, 1, noise=noise)
     for traffic in TRAFFIC:
         yield Case(OTHER, "turns 5 times as bad at minute 12", traffic, 0.01, 0.005,
                    badness=between(0.04, 720, 1e9))  # fmt: skip

@@ -1,4 +1,4 @@
-"""The same rule on many runs at once, in numpy: 40 times as fast as the real code.
+"""The same rule on many runs at once, in numpy: many times as fast as the real code.
 
 It serves the benchmark alone, and is not trusted: tests/judge/test_fast.py compares it with the
 real code, and the benchmark judges a part of each case by both and stops at any difference. It
@@ -49,8 +49,9 @@ def excess(bad: Array, total: Array, rate: Array) -> Array:
     return worst
 
 
-def gains(bets: tuple[float, ...], on: Bets, xc: Array, nc: Array, xb: Array, nb: Array) -> Array:
+def gains(bets: tuple[float, ...], on: Bets, tick: tuple[Array, ...]) -> Array:
     """Give `betting.gains` over the noise: (runs, bets)."""
+    xc, nc, xb, nb = tick
     most = betting.STAKE / on.canary
     odds = nc / nb
     if on.baseline is not None:
@@ -145,12 +146,12 @@ class _Accounts:
             counted.fleet_bad[:, HISTORY + tick], counted.fleet_total[:, HISTORY + tick],
         )  # fmt: skip
         self._breach = settle(
-            self._breach, gains(betting.BREACH_BETS, self.bets, *now), self._needed
+            self._breach, gains(betting.BREACH_BETS, self.bets, now), self._needed
         )
         if self._holds:
-            nats = gains(betting.BREACH_BETS, self._shared_bets, *now)
+            nats = gains(betting.BREACH_BETS, self._shared_bets, now)
             self._shared = settle(self._shared, nats, self._needed)
-        nats = np.minimum(gains(betting.WITHIN_BETS, self.bets, *now), log(1e100))
+        nats = np.minimum(gains(betting.WITHIN_BETS, self.bets, now), log(1e100))
         self._within = np.minimum(1e100, self._within * np.exp(nats))
 
     def _renew(self, tick: int) -> None:

@@ -13,22 +13,29 @@ HEAD = (
     " undecided | " + " | ".join(RULES) + " | targets |"
 )
 
-INTRODUCTION = """Made by `make bench-judge`: {runs} simulated rollouts a case, judged by the real code for 30 minutes
-from the end of settling, default settings, seeded by the case's name. In brackets: 95 % confidence
-intervals (Wilson's for shares, from ranks for medians). How it works: [judge.md](judge.md).
+INTRODUCTION = """\
+Made by `make bench-judge`: {runs} simulated rollouts a case, judged for 30 minutes from the end of
+settling with default settings, and seeded by the case's name. In brackets: 95 % confidence
+intervals, Wilson's for shares and from ranks for medians. The method: [judge.md](judge.md).
 
-- *fell*: a fallback within 30 minutes; for a good canary that is a false one. *promoted*: `Within` was said
-  before any fallback; for a bad canary that is a wrong promotion. *undecided*: neither.
-- The other rules see the same counts. *Static threshold*: the canary's 1-minute rate over base + limit, once.
-  *Cumulative count*: the same, five times in all, as Flagger counts failed checks. *Sustained*: the 1-minute
-  rate over the limit (or over the fleet's by it) at every check for 5 minutes. *Mann-Whitney*: as Kayenta,
-  30-second rates of both cohorts compared every 5 minutes from the tenth on, at 98 % confidence, and the
-  means apart by the limit. Each promotes after ten minutes without a fallback.
-- Traffic is Poisson, requests are bad independently with the rate of the moment. rps: canary/fleet.
-- Bursts: the rate is multiplied by a gamma-distributed factor of CV 1, drawn per cohort and tick, or lasting
-  3 minutes on average; the 2 hours before show the same. Shared incident: 5 times the rate for both from
-  minute 5 to 15. Daily ramp: traffic and rate rise together. Slow start: 4 times the rate, fading with 1.5
-  minutes, judged after one minute of settling."""
+The rule runs on many rollouts at once in numpy; a part of each case's runs, and every run with a
+tick without requests, is judged by the operator's own code as well, and any difference stops the
+benchmark.
+
+- *fell*: a fallback within 30 minutes; of a good canary that is a false one. *promoted*: `Within`
+  was said before any fallback; of a bad canary that is a wrong promotion. *undecided*: neither.
+- The other rules see the same counts. *Static threshold*: the canary's 1-minute rate over
+  base + limit, once. *Cumulative count*: the same five times in all, as Flagger counts failed
+  checks. *Sustained*: the 1-minute rate over the limit, or over the fleet's by it, at every check
+  for 5 minutes. *Mann-Whitney*: as Kayenta, the 30-second rates of both cohorts, every 5 minutes
+  from the tenth on, at 98 % confidence, and the means apart by the limit. Each promotes after ten
+  minutes without a fallback.
+- Traffic is Poisson; requests are bad independently, with the rate of the moment. rps:
+  canary/fleet.
+- Bursts: a gamma-distributed factor of CV 1 on the rate, drawn for each cohort and tick, or lasting
+  3 minutes on average; the 2 hours before show the same. Shared incident: 5 times the rate for both
+  from minute 5 to 15. Daily ramp: traffic and rate rise together. Slow start: 4 times the rate,
+  fading with 1.5 minutes, judged after one minute of settling."""
 
 
 def document(results: Sequence[Result]) -> str:
@@ -74,7 +81,8 @@ def _undecided(tally: Tally) -> float:
 
 
 def _rival(tally: Tally) -> str:
-    return f"{percent(tally.fell / tally.runs)}{_minutes(tally, interval=False)}, {percent(tally.promoted / tally.runs)} promoted"
+    fell, promoted = tally.fell / tally.runs, tally.promoted / tally.runs
+    return f"{percent(fell)}{_minutes(tally, interval=False)}, {percent(promoted)} promoted"
 
 
 def _minutes(tally: Tally, *, interval: bool = True) -> str:
@@ -92,7 +100,7 @@ def percent(rate: float) -> str:
 def share(hits: int, runs: int) -> str:
     """Write a share with its 95 % interval."""
     low, high = wilson(hits, runs)
-    return f"{percent(hits / runs)} ({100 * low:.2g} to {100 * high:.3g})"
+    return f"{percent(hits / runs)} ({100 * low:.3g} to {100 * high:.3g})"
 
 
 def _target(result: Result, target: Target) -> str:

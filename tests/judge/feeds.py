@@ -50,7 +50,7 @@ def counts(most=500):
 
 
 @st.composite
-def feeds(draw, most=40):
+def feeds(draw, most=20):
     """Draw evaluations on the grid: known ones, gaps and nonsense."""
     size = draw(st.integers(1, most))
     found = []

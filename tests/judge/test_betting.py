@@ -80,7 +80,7 @@ def test_no_spike_alone_convinces():
         wealth = breach_wealth(needed)
         wealth.put_in(1.0)
         wealth.play(Border(0.02, 0.01), Draw(10_000, 10_000, 0, 90_000), 1.0)
-        assert wealth.odds <= needed / 2 + 1e-9
+        assert wealth.odds <= needed / 2
 
 
 def test_noise_makes_evidence_worth_less():

@@ -40,7 +40,7 @@ SETTINGS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(QUESTIONS, SETTINGS, feeds.feeds())
 def test_every_verdict_is_well_formed(question, rules, seen):
     signal = SignalJudge(question, rules)
@@ -66,7 +66,7 @@ def test_every_verdict_is_well_formed(question, rules, seen):
             assert after.since in (before.since, None)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(feeds.feeds(), st.data())
 def test_a_worse_canary_is_never_judged_better(seen, data):
     """More bad requests at the last tick: no more evidence for within, no less for a breach."""
@@ -85,7 +85,7 @@ def test_a_worse_canary_is_never_judged_better(seen, data):
         assert usual.state is State.WITHIN
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(feeds.feeds())
 def test_counts_beyond_the_total_are_the_total(seen):
     clipped = [
@@ -99,7 +99,7 @@ def test_counts_beyond_the_total_are_the_total(seen):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(feeds.feeds(), st.integers(1, 100))
 def test_only_the_number_of_ticks_counts_not_their_length(seen, faster):
     """A tenth of the interval with a tenth of the times is the same rule."""

@@ -34,7 +34,7 @@ def test_rebuilt_at_every_tick_every_field_is_equal(question):
         assert judge(question, SETTINGS, before, seen[:count]) == never_stopped.verdict()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(feeds.feeds())
 def test_rebuilt_in_the_middle_and_carried_on(seen):
     never_stopped = SignalJudge(feeds.RELATIVE, SETTINGS)

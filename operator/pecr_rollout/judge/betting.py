@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, inf, log, log1p
 
-BREACH_BETS = (0.15, 0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
+BREACH_BETS = (0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
 WITHIN_BETS = (-0.2, -0.35, -0.55, -0.9)
-BREACH_MOST = 400.0  # times, in one tick, however much there is
-SPIKE = 0.5  # of the odds needed, in one tick from nothing
+BREACH_MOST = 2000.0  # times, in one tick, however much there is
+SPIKE = 0.3  # of the odds needed, in one tick from nothing
 _RICHEST = 1e100  # nothing but an overflow's guard
 STAKE = 0.8  # of the money at most lost by one request
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import log
+from math import log, sqrt
 
 from pecr_rollout.judge.betting import (
     BREACH_BETS,
+    SPIKE,
     WITHIN_BETS,
     Border,
     Draw,
@@ -20,9 +21,11 @@ from pecr_rollout.judge.borders import (
 )
 from pecr_rollout.judge.evidence import Counts, Question, Settings
 from pecr_rollout.judge.noise import Noise
+from pecr_rollout.judge.trigger import EVENTS
 from pecr_rollout.judge.wording import preview_sentence
 
 _MARGIN = 2.5  # nats above the bound, so that most canaries of this rate reach it, not half
+_STEADY = 1.75  # standard deviations over the limit, so that few windows break the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,25 @@ def least_rate(question: Question, settings: Settings, now: Borders, draw: Draw)
         return None
     odds = odds_for_breach(question, settings)
     need = log(odds) + _MARGIN + log(2 * len(BREACH_BETS))
-    if need > log(odds / 2) * ticks:
+    if need > log(SPIKE * odds) * ticks:
         return None
-    least = max(question.limit, _least_rate(now.breach, draw, need / ticks * now.noise))
+    least = max(
+        _least_rate(now.breach, draw, need / ticks * now.noise),
+        _steady_rate(settings, now, draw.canary_total),
+    )
     return least if least <= 1 else None
+
+
+def _steady_rate(settings: Settings, now: Borders, per_tick: float) -> float:
+    """Give the rate r that is over the limit in nearly every window of the trigger.
+
+    It is `_STEADY` standard deviations over: r - border = z · sqrt(r · noise / requests).
+    """
+    border = now.breach.canary
+    enough = max(settings.min_requests, EVENTS / border if border > 0 else 0.0)
+    shortest, longest = per_tick * settings.window_ticks, per_tick * settings.sustained_ticks
+    z = _STEADY * sqrt(now.noise / min(longest, max(shortest, enough)))
+    return ((z + sqrt(z * z + 4 * border)) / 2) ** 2
 
 
 def _least_rate(border: Border, draw: Draw, need: float) -> float:
