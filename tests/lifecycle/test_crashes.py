@@ -48,7 +48,25 @@ def guarded_then_deleted(mode: Json, world: World) -> World:
     return world.tick()
 
 
-STORIES = [promoted, fallen_and_acknowledged, crashed_aborted_acknowledged, guarded_then_deleted]
+def created_again_and_acknowledged(mode: Json, world: World) -> World:
+    world.mood = "bad"
+    world.apply(changes=(mode,)).until_phase(Phase.FALLBACK, Stage.JUDGING)
+    incident = world.status().incident.id
+    world.delete().settle()
+    world.mood = "good"
+    world.tick().apply(changes=(mode,)).tick()
+    world.acknowledge(incident).until_phase(Phase.COMPLETED, Stage.IDLE)
+    assert "IntentRefused" not in [note.reason for _, note in world.notes]
+    return world
+
+
+STORIES = [
+    promoted,
+    fallen_and_acknowledged,
+    crashed_aborted_acknowledged,
+    guarded_then_deleted,
+    created_again_and_acknowledged,
+]
 
 
 class Mortal(World):

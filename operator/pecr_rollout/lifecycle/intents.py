@@ -55,8 +55,18 @@ def open_incident(s: Situation) -> str | None:
     """Give the incident that is open: our own, or one that a deleted rollout left on a lock."""
     if s.status.incident is not None:
         return s.status.incident.id
-    return next(
-        (lock.incident for lock in s.foreign_locks if lock.orphaned and lock.incident), None
+    closed = s.status.handled.acknowledge
+    orphans = (lock.incident for lock in s.foreign_locks if lock.orphaned)
+    return next((name for name in orphans if name and name != closed), None)
+
+
+def closed_orphans(s: Situation) -> tuple[str, ...]:
+    """Name the locks that still carry a deleted rollout's incident that was acknowledged here."""
+    closed = s.status.handled.acknowledge
+    return (
+        tuple(lock.subject for lock in s.foreign_locks if lock.orphaned and lock.incident == closed)
+        if closed
+        else ()
     )
 
 

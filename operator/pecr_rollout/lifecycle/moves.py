@@ -9,8 +9,6 @@ from pecr_rollout.api.status import FallbackStatus, Phase, Stage, StepStatus, in
 from pecr_rollout.judge.verdict import State
 from pecr_rollout.lifecycle.actions import (
     Action,
-    MarkIncident,
-    ReleaseLocks,
 )
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
 from pecr_rollout.lifecycle.draft import Note, Plan, StatusFields, move, shortened, stay
@@ -360,7 +358,6 @@ def acknowledge(s: Situation) -> Plan:
 def acknowledge_orphan(s: Situation) -> Plan:
     """Close an incident that a deleted rollout left on the locks."""
     value = asked(s, ACK) or ""
-    subjects = tuple(lock.subject for lock in s.foreign_locks if lock.incident == value)
     return move(
         s,
         "acknowledge",
@@ -368,7 +365,6 @@ def acknowledge_orphan(s: Situation) -> Plan:
         f" {person(s) or 'a person who gave no name'}.",
         phase=Phase.PENDING,
         stage=Stage.PREPARING,
-        actions=(MarkIncident(subjects, None), ReleaseLocks(subjects)),
         event="Acknowledged",
         by=person(s),
         changes={**handled(s, ACK, value)},

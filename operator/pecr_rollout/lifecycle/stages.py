@@ -16,6 +16,7 @@ from pecr_rollout.lifecycle.actions import (
     RemoveFinalizer,
 )
 from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
+from pecr_rollout.lifecycle.intents import closed_orphans
 from pecr_rollout.lifecycle.moves import FRESH, UNWRITTEN, keeps_guarding, start
 from pecr_rollout.lifecycle.observation import Progress, Workload
 from pecr_rollout.lifecycle.situation import Situation
@@ -40,6 +41,8 @@ def prepare(s: Situation) -> Plan:
     if s.identity_changed:
         # What was observed belongs to the spec that was; the new one is looked at next.
         return _pending(s, "preflight", "The spec changed; its checks are next.", due=s.now)
+    if closed := closed_orphans(s):
+        return _clear(s, closed)
     if s.foreign_locks:
         return _wait_for_lock(s)
     if s.suspended:
@@ -57,6 +60,12 @@ def _begin(s: Situation) -> Plan:
         again = s.now + PREFLIGHT_EVERY
         return _pending(s, "preflight", text, due=again, stalled=(preflight.errors[0].reason, text))
     return start(s, tuple(_preparations(s)))
+
+
+def _clear(s: Situation, subjects: tuple[str, ...]) -> Plan:
+    """Take an incident off the locks whose acknowledgement is recorded."""
+    actions = (MarkIncident(subjects, None), ReleaseLocks(subjects))
+    return stay(s, "acknowledged", s.status.message, actions=actions, due=s.now)
 
 
 def _unreadable(s: Situation) -> Plan:
