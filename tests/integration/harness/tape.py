@@ -14,9 +14,10 @@ from urllib.parse import urlencode
 
 from integration.harness.kube import Kube
 from integration.harness.waiting import NotSeen
+from pecrfleet.kube import KubeError
 
 Json = dict[str, Any]
-_BROKEN = (OSError, http.client.HTTPException, ssl.SSLError, ValueError, AttributeError)
+_BROKEN = (KubeError, OSError, http.client.HTTPException, ssl.SSLError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
