@@ -30,7 +30,7 @@ _JANITORS: Final = (
 _USER: Final = "request.userInfo.username"
 _EDITS: Final = (
     f"authorizer.group('{GROUP}').resource('{PLURAL}').namespace(request.namespace)"
-    ".name(request.name).check('update').allowed()"
+    ".name(object.metadata.name).check('update').allowed()"
 )
 
 
@@ -91,7 +91,7 @@ _MAY: Final = "+ variables.owners + ') may "
 
 _ROLLOUT_RULES: Final = [
     _rule(
-        "request.subResource != 'status' || variables.operator",
+        "request.?subResource.orValue('') != 'status' || variables.operator",
         "only the operator writes the status; say what you want by annotations or in the spec",
     ),
     _rule(
