@@ -50,7 +50,7 @@ def policies(localcluster: LocalCluster, crd: None) -> Iterator[LocalCluster]:
         until_in_force(admin, "first")
     yield localcluster
     for folder in ("policies/fill-in", "cluster-wide"):
-        localcluster.kubectl("delete", "-k", str(ROOT / "manifests" / folder), "--wait=false")
+        localcluster.kubectl("delete", "-k", str(ROOT / "manifests" / folder))
 
 
 def rollout(name: str = NAME, namespace: str = TARGET, **annotations: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def installed(localcluster: LocalCluster, crd: None) -> Iterator[LocalCluster]:
     localcluster.kubectl(*wait, namespace=NAMESPACE)  # restricted: its pod was admitted
     yield localcluster
     for folder in ("policies/fill-in", "namespaced"):
-        localcluster.kubectl("delete", "-k", str(ROOT / "manifests" / folder), timeout=120)
+        localcluster.kubectl("delete", "-k", str(ROOT / "manifests" / folder))
     localcluster.kubectl("delete", "namespace", TARGET, "--wait=false")
 
 
