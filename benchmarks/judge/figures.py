@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, sqrt
 
 from benchmarks.judge.cases import Case, Target
 from benchmarks.judge.world import TICK
@@ -100,6 +100,22 @@ def value(result: Result, figure: str) -> float | None:
             return ours.median
         case _:
             return early.median
+
+
+def interval(result: Result, figure: str) -> tuple[float, float]:
+    """Give the 95 % interval of the same; a median of no time at all is anything."""
+    ours, early = result.tally("ours"), result.tally("early")
+    match figure:
+        case "fell":
+            return wilson(ours.fell, ours.runs)
+        case "fell_early":
+            return wilson(early.fell, early.runs)
+        case "promoted":
+            return wilson(ours.promoted, ours.runs)
+        case "minutes":
+            return ours.median_interval or (0.0, inf)
+        case _:
+            return early.median_interval or (0.0, inf)
 
 
 def met(result: Result, target: Target) -> bool:
