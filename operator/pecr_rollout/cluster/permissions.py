@@ -70,7 +70,7 @@ PERMISSIONS: Final = (
     ),
     Permission(
         REPLICA_SETS,
-        ("list", "watch"),
+        ("list",),
         "know the pods of each cohort by ownership, and who else reads the ConfigMap",
     ),
     Permission(PODS, ("list", "watch"), "see whether a cohort is ready or crashes"),
