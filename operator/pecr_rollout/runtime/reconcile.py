@@ -65,6 +65,7 @@ class Reconciler:
         metrics: the operator's own.
         log_format: plain or json.
         seen: the last observation of each rollout, until a watch or a write makes it old.
+        news: how often a watch made an observation of each rollout old.
     """
 
     api: Api
@@ -74,10 +75,12 @@ class Reconciler:
     metrics: Metrics
     log_format: str = "plain"
     seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
+    news: dict[Key, int] = field(default_factory=dict)
 
     def outdate(self, key: Key) -> None:
         """Let the next reconcile look at the cluster again, now."""
         self.seen.pop(key, None)
+        self.news[key] = self.news.get(key, 0) + 1
         self.queue.add(key)
 
     def changed(self, watched: Watched) -> None:
@@ -96,6 +99,7 @@ class Reconciler:
     def forget(self, key: Key) -> None:
         """Drop everything about a rollout that is gone."""
         self.seen.pop(key, None)
+        self.news.pop(key, None)
         self.queue.drop(key)
         self.metrics.forget(key)
         for bench in self.benches.values():
@@ -187,9 +191,10 @@ class Reconciler:
         steady = rollout.status.stage in (Stage.JUDGING, Stage.IDLE)
         if known is not None and steady and time.monotonic() - known[0] < TRUST_WATCHES:
             return known[1]
-        began = time.monotonic()
+        began, news = time.monotonic(), self.news.get(key, 0)
         cluster = await observe(self.api, rollout)
-        self.seen[key] = (began, cluster)
+        if self.news.get(key, 0) == news:  # what changed during the look may not be in it
+            self.seen[key] = (began, cluster)
         return cluster
 
     def _judge(self, key: Key, situation: Situation, bench: Bench | None) -> Observation:
