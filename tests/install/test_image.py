@@ -9,6 +9,7 @@ import yaml
 
 from localcluster.binaries import Binaries
 from pecr_packaging.render import ROOT
+from pecr_rollout import __version__
 
 DOCKERFILE = ROOT / "operator" / "Dockerfile"
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -60,8 +61,6 @@ def test_actions_are_pinned_and_rights_are_few():
 
 
 def test_versions_agree():
-    from pecr_rollout import __version__
-
     chart = yaml.safe_load((ROOT / "charts/pecr-rollout-operator/Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == __version__
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
