@@ -90,9 +90,10 @@ ENDED = {"terminated": {"exitCode": 1, "message": "STARTUP_ERROR X: no"}}
         (crashed(restarts=2, state=ENDED), Progress.CRASHING),
         (crashed(restarts=2), Progress.CRASHING),
         (crashed(restarts=1, state=ENDED), Progress.COMPLETE),
+        (crashed(restarts=0, state=LOOP), Progress.COMPLETE),
         (crashed(restarts=5, ready=True), Progress.COMPLETE),
     ],
-    ids=["backoff", "ended twice", "between crashes", "once", "long ago"],
+    ids=["backoff", "ended twice", "between crashes", "once", "the first", "long ago"],
 )
 def test_crashing(status, progress):
     given = deployment()

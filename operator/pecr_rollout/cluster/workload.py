@@ -110,8 +110,10 @@ def _crashes(pods: Iterable[Json]) -> Iterator[str]:
     for pod in pods:
         for container in _statuses(pod):
             last = _ended_badly(container)
-            looping = dig(container, "state", "waiting", "reason") == "CrashLoopBackOff"
-            often = last is not None and container.get("restartCount", 0) >= MANY_RESTARTS
+            waiting = dig(container, "state", "waiting", "reason") == "CrashLoopBackOff"
+            restarts = container.get("restartCount", 0)
+            looping = waiting and restarts > 0  # the first crash is followed by one more try
+            often = last is not None and restarts >= MANY_RESTARTS
             if looping or (often and not container.get("ready")):
                 yield _crash_text(pod, container, last or {})
 
