@@ -5,6 +5,7 @@ from pecr_rollout.cluster import cohort, locks, report, snapshot, writes
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.lifecycle import actions
 from pecr_rollout.lifecycle.observation import Cluster
+from pecr_rollout.lifecycle.situation import run_spec
 
 
 async def execute(  # noqa: C901  # one case an action
@@ -23,6 +24,8 @@ async def execute(  # noqa: C901  # one case an action
         RefusedError: what it would write belongs to somebody else.
         ClusterError: the API server did not do it.
     """
+    # what is carried out is the run's, although the spec may ask for another one already
+    rollout = rollout.model_copy(update={"spec": run_spec(rollout, cluster.snapshot)})
     namespace = rollout.metadata.namespace
     match action:
         case actions.AddFinalizer():
