@@ -22,16 +22,36 @@ pytestmark = pytest.mark.cluster
 CLIENT = ("apply",)
 SERVER = ("apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
 ENGINE = "PECR_CONTROLLER_ENGINE"
+NEXT = "pecr-controller-next"
+HOW = {"client-side": CLIENT, "server-side": SERVER}
+EXISTING = {
+    "canary": {
+        "mode": "Existing",
+        "existing": {"deployment": NEXT, "configMap": f"{NEXT}-env"},
+        "steps": [{"hold": "6s"}],
+    }
+}
+FLEET = {
+    "canary": {"mode": "Fleet", "steps": [{"hold": "6s"}]},
+    "baseline": {"source": "Recorded"},
+}
+MODES = {"Managed": {}, "Existing": EXISTING, "Fleet": FLEET}
+ROLLS = {"Managed": 2, "Existing": 2, "Fleet": 5}
+"""ReplicaSets of the fleet: in Fleet mode each setting of a fallback is one."""
 
 
 class Git:
     """What is in Git, synced again and again."""
 
-    def __init__(self, namespace, how) -> None:
+    def __init__(self, namespace, how, mode) -> None:
         self.namespace, self.how = namespace, how
         body = yaml.safe_load((ROOT / "manifests/samples/demo/rollout.yaml").read_text())
         body["metadata"]["namespace"] = namespace.name
         target = target_manifests(namespace.name, replicas=REPLICAS, with_namespace=False)
+        body["spec"] |= mode
+        if "existing" in body["spec"]["canary"]:
+            target += target_manifests(namespace.name, name=NEXT, replicas=2,
+                                       with_namespace=False, with_service=False)  # fmt: skip
         self.objects = [*target, body]
         self.syncs, self.failures = 0, []
         self.ended = threading.Event()
@@ -48,9 +68,9 @@ class Git:
             self.sync()
 
 
-@pytest.fixture(params=[CLIENT, SERVER], ids=["client-side", "server-side"])
-def git(crd, namespace, request) -> Iterator[Git]:
-    git = Git(namespace, request.param)
+@pytest.fixture
+def git(crd, namespace, how, mode) -> Iterator[Git]:
+    git = Git(namespace, HOW[how], MODES[mode])
     git.sync()
     thread = threading.Thread(target=git.keep_syncing)
     thread.start()
@@ -74,7 +94,12 @@ def operator(namespace, log):
             process.wait(timeout=20)
 
 
-def test_neither_side_fights(git, namespace, tmp_path):
+@pytest.mark.parametrize(
+    ("how", "mode"),
+    [("client-side", "Managed"), ("server-side", "Managed"), ("client-side", "Existing"),
+     ("server-side", "Fleet")],
+)  # fmt: skip
+def test_neither_side_fights(git, namespace, tmp_path, mode):
     log = tmp_path / "operator.log"
     namespace.scenario(faulty())
     namespace.wait_ready()
@@ -83,9 +108,10 @@ def test_neither_side_fights(git, namespace, tmp_path):
         where = (namespace.cluster, namespace.name)
         two = lambda s: len((s.get("fallback") or {}).get("taken", [])) == 2  # noqa: E731
         status = wait_for(*where, two, log)
-        assert pods(namespace) == before, "a fallback of the cohort restarts nothing of the fleet"
+        if mode != "Fleet":
+            assert pods(namespace) == before, "a cohort's fallback restarts nothing of the fleet"
         namespace.scenario(mended())
-        namespace.kubectl(*shlex.split(status["incident"]["command"])[1:], "--as=admin")
+        namespace.kubectl(*shlex.split(status["incident"]["command"])[1:])
         done = wait_for(*where, lambda s: s.get("phase") == "Completed", log, 180)
     git.ended.set()
     assert git.failures == []
@@ -99,10 +125,11 @@ def test_neither_side_fights(git, namespace, tmp_path):
     mine = [
         one for one in sets if one["metadata"]["ownerReferences"][0]["name"] == "pecr-controller"
     ]
-    assert len(mine) == 2, "the fleet was rolled once: by the promotion"
+    assert len(mine) <= ROLLS[mode], "the fleet is rolled by a change only"
     assert next(c for c in done["conditions"] if c["type"] == "Drifted")["status"] == "False"
 
 
+@pytest.mark.parametrize(("how", "mode"), [(how, "Managed") for how in HOW])
 def test_a_flag_left_in_git_is_refused_and_handed_over(git, namespace, tmp_path):
     """With the hand-over of docs/gitops.md as its cure."""
     log = tmp_path / "operator.log"

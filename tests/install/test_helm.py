@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,7 +17,7 @@ from install.test_chart import FOREIGN, MATRIX, URL
 from localcluster import LocalCluster
 from localcluster.errors import LocalClusterError
 from pecr_demo.stage import REPLICAS, faulty, mended
-from pecr_packaging.render import API, CHART, NAMESPACE, ROOT, render
+from pecr_packaging.render import API, CHART, NAMESPACE, ROOT, load, render
 from pecrfleet import target_manifests
 
 TARGET = "helm-target"
@@ -71,7 +73,9 @@ def test_a_release_from_install_to_uninstall(helm, target, tmp_path):
     log, values = tmp_path / "operator.log", tmp_path / "values.json"
     values.write_text(json.dumps(VALUES))
     target.kubectl("delete", "crd", "controllerrollouts.pecr.dev", "--ignore-not-found")
-    said = helm("install", NAME, str(CHART), f"--values={values}", "--wait", "--timeout=90s")
+    old = older_chart(tmp_path)
+    said = helm("install", NAME, str(old), f"--values={values}", "--wait", "--timeout=90s")
+    assert "Cohort" not in columns(target)
     assert f"kubectl get controllerrollouts -n {TARGET}" in said
     assert re.search(r"Phase: +Succeeded", helm("test", NAME, "--timeout=60s"))
     with operating(target, log):
@@ -81,6 +85,7 @@ def test_a_release_from_install_to_uninstall(helm, target, tmp_path):
 
     upgrade = ("upgrade", NAME, str(CHART), f"--values={values}")
     helm(*upgrade, "--set=log.verbose=true", "--wait", "--timeout=90s")
+    assert "Cohort" in columns(target), "the resource is upgraded with the release"
     after = status_of(target, TARGET)
     assert after["run"] == before["run"]
     assert after["incident"]["id"].rpartition("-")[0] == before["incident"]["id"].rpartition("-")[0]
@@ -90,6 +95,7 @@ def test_a_release_from_install_to_uninstall(helm, target, tmp_path):
     helm(*upgrade, *stuck)
     assert "failed" in helm("uninstall", NAME, "--timeout=60s", check=False)
     assert target.kubectl("get", "deployment", NAME, namespace=NAMESPACE).returncode == 0
+    helm("rollback", NAME, "2", "--wait", "--timeout=90s")  # as docs/upgrade.md says
     helm(*upgrade, "--wait", "--timeout=90s")
 
     target.fleet.set_scenario(TARGET, mended())
@@ -105,6 +111,23 @@ def test_a_release_from_install_to_uninstall(helm, target, tmp_path):
     target.kubectl("delete", "cro", "--all", "--timeout=20s", namespace=TARGET)
     left = target.kubectl("get", "validatingadmissionpolicies,clusterroles", "-oname").stdout
     assert NAME not in left
+
+
+def older_chart(folder: Path) -> Path:
+    """A chart with an older resource: one printer column less."""
+    old = shutil.copytree(CHART, folder / "chart")
+    [crd] = load((old / "files/crd.yaml").read_text())
+    [version] = crd["spec"]["versions"]
+    shown = version["additionalPrinterColumns"]
+    version["additionalPrinterColumns"] = [one for one in shown if one["name"] != "Cohort"]
+    (old / "files/crd.yaml").write_text(json.dumps(crd))
+    return old
+
+
+def columns(cluster: LocalCluster) -> list[str]:
+    crd = cluster.kubectl_json("get", "crd", "controllerrollouts.pecr.dev")
+    [version] = crd["spec"]["versions"]
+    return [one["name"] for one in version["additionalPrinterColumns"]]
 
 
 def rollout():
@@ -142,11 +165,13 @@ def check_the_hook_refuses(cluster: LocalCluster) -> None:
 def test_an_uninstall_that_is_forced_wedges_nothing(helm, target, tmp_path):
     log, values = tmp_path / "operator.log", tmp_path / "values.json"
     values.write_text(json.dumps(VALUES | {"uninstall": {"unfinished": "Release"}}))
-    target.fleet.set_scenario(TARGET, faulty())
+    target.fleet.set_scenario(TARGET, mended())
+    helm("uninstall", NAME, "--no-hooks", "--ignore-not-found")
     helm("install", NAME, str(CHART), f"--values={values}", "--wait", "--timeout=90s")
     with operating(target, log):
         body = rollout()
         body["metadata"]["name"] = "forced"
+        body["spec"]["flagDelta"] = {"engine": "baseline"}
         target.apply([body])
         target.kubectl(
             "wait", "cro/forced", "--for=jsonpath={.status.phase}=Canary", "--timeout=60s",
