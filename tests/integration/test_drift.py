@@ -3,6 +3,7 @@
 import pytest
 
 from integration.harness.phases import (
+    LONG,
     in_canary,
     in_fallback,
     in_promoting,
@@ -20,7 +21,6 @@ from integration.harness.specs import (
     ENGINE,
     EXISTING,
     FLEET,
-    HOLD,
     NEXT_CONFIG_MAP,
     RLM,
     STEP_1,
@@ -40,12 +40,13 @@ def test_a_flag_of_the_cohort_is_left_and_stops_progress(install, mode):
     existing = mode is EXISTING
     world = install(existing=1 if existing else 0)
     place = NEXT_CONFIG_MAP if existing else CONFIG_MAP
-    rollout = world.rollout(spec(mode=mode, promotion={"bake": "10m"}))
+    rollout = world.rollout(spec(mode=mode, promotion={"strategy": "Manual", "bake": LONG}))
     rollout.reach("Canary", "Judging")
     set_flags(world, place, **{ENGINE: "baseline"})
     status = rollout.condition("Drifted")
     assert ENGINE in status["message"]
     assert "retrieval-oncall" in status["message"], "the owner is named"
+    rollout.change(promotion={"strategy": "Automatic"})
     stays(rollout, lambda s: s["phase"] == "Canary")
     assert data(world, place)[ENGINE] == "baseline", "not fought over"
     set_flags(world, place, **{ENGINE: "rlm"})
@@ -68,9 +69,10 @@ def test_a_flag_of_the_fleet_beside_a_managed_cohort(install):
 
 def test_in_promoting_the_bake_waits(install):
     world = install()
-    rollout = in_promoting(world, promotion={"bake": HOLD})
+    rollout = in_promoting(world)
     set_flags(world, CONFIG_MAP, **{ENGINE: None})
     rollout.condition("Drifted")
+    rollout.change(promotion={"bake": "2s"})
     stays(rollout, lambda s: s["phase"] == "Promoting")
     assert ENGINE not in data(world), "not fought over"
     set_flags(world, CONFIG_MAP, **{ENGINE: "rlm"})

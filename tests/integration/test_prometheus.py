@@ -6,6 +6,7 @@ import pytest
 
 from integration.harness.gate import Gate
 from integration.harness.phases import (
+    LONG,
     holding,
     in_canary,
     in_promoting,
@@ -14,7 +15,7 @@ from integration.harness.phases import (
 )
 from integration.harness.rollout import conditions
 from integration.harness.scenarios import healthy, violating
-from integration.harness.specs import MANAGED, RLM, STEP_1, TWO_STEPS, spec
+from integration.harness.specs import MANAGED, RLM, STEP_1, spec
 from integration.harness.world import HELD
 
 pytestmark = pytest.mark.cluster
@@ -67,14 +68,15 @@ def test_what_the_pods_say_cannot_be_used(install):
 
 def test_nothing_progresses_without_evidence(install):
     world = install()
-    rollout = world.rollout(spec(mode=TWO_STEPS))
-    rollout.reach("Canary", "Judging", step=1)
+    rollout = world.rollout(spec(promotion={"strategy": "Manual", "bake": LONG}))
+    rollout.reach("Canary", "Judging")
     world.namespace.fleet.set_fault(world.name, "frozen")
     rollout.await_(unknown(*FAULTS["frozen"]))
-    stays(rollout, lambda s: (s["phase"], s["step"]["index"]) == ("Canary", 1), 5)
+    rollout.change(promotion={"strategy": "Automatic"})
+    stays(rollout, lambda s: s["phase"] == "Canary", 5)
     world.holds(rollout, canary_flags=RLM, replicas=1, locks=HELD)
     world.namespace.fleet.clear_fault(world.name)
-    rollout.reach("Canary", "Judging", step=2)
+    rollout.reach("Promoting")
 
 
 def test_prometheus_gives_no_answer(gate, install):
@@ -99,9 +101,10 @@ def test_prometheus_gives_no_answer(gate, install):
 
 def test_while_promoting_the_bake_does_not_end(gate, install):
     world = install()
-    rollout = in_promoting(world, promotion={"bake": "2s"})
+    rollout = in_promoting(world)
     gate.mode = "empty"
     rollout.await_(unknown("NoSeries"))
+    rollout.change(promotion={"bake": "2s"})
     stays(rollout, lambda s: s["phase"] == "Promoting", 4)
     gate.mode = "open"
     rollout.reach("Completed", "Idle")
