@@ -63,7 +63,7 @@ def test_one_signal_alone_falls_back(install, signal):
     )
     report = world.report(rollout)
     assert report["status"] == "fallback_required"
-    assert [trigger["name"] for trigger in report["triggers"]] == [signal]
+    assert [trigger["id"] for trigger in report["triggers"]] == [signal]
     world.told(rollout, "CanaryStarted", "FallbackStep")
     rollout.condition("SLOMet")  # cured: green signals
     assert rollout.status["phase"] == "Fallback", "and still nobody but a person recovers"

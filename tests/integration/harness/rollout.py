@@ -98,7 +98,8 @@ class Rollout:
         """Wait for a status that fits; gives it.
 
         Looks from the one that the last wait ended with, or from what a person did since, so that
-        nothing is missed between two waits, however short it was.
+        nothing is missed between two waits, however short it was. `within` counts from the last
+        new stage: a slow machine is no failure, and one that stands still is.
         """
 
         def look(takes: list[Take]) -> Take | None:
@@ -106,7 +107,15 @@ class Rollout:
             fresh = (t for t in mine if t.version >= self._from and t.kind != "DELETED")
             return next((t for t in fresh if predicate(t.status)), None)
 
-        found: Take = self.tape.await_(look, within, lambda: f"{what or predicate}\n{self.story()}")
+        def stage(takes: list[Take]) -> tuple[Any, ...]:
+            last = next((t for t in reversed(takes) if t.uid == self.uid), None)
+            keys = ("phase", "stage", "run", "step", "taken")
+            return tuple(fact(last.status, key) for key in keys) if last else ()
+
+        def explain() -> str:
+            return f"{what or predicate}\n{self.story()}"
+
+        found: Take = self.tape.await_(look, within, explain, stage)
         self._from = found.version
         return found.status
 

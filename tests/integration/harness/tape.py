@@ -17,6 +17,8 @@ from integration.harness.waiting import NotSeen
 from pecrfleet.kube import KubeError
 
 Json = dict[str, Any]
+LONGEST = 240.0
+"""Seconds after which even a story that goes on is given up."""
 _BROKEN = (KubeError, OSError, http.client.HTTPException, ssl.SSLError, ValueError, AttributeError)
 
 
@@ -91,13 +93,26 @@ class Tape:
         return [take for take in self.takes if take.name == name]
 
     def await_(
-        self, wanted: Callable[[list[Take]], Any], within: float, explain: Callable[[], str]
+        self,
+        wanted: Callable[[list[Take]], Any],
+        within: float,
+        explain: Callable[[], str],
+        stage: Callable[[list[Take]], Any] = lambda _: None,
     ) -> Any:
-        """Wait until the takes are as wanted; gives what `wanted` gave."""
-        deadline = time.monotonic() + within
+        """Wait until the takes are as wanted; gives what `wanted` gave.
+
+        Args:
+            wanted: gives something true once they are.
+            within: seconds in which nothing may happen; each new stage begins them anew.
+            explain: what to say otherwise.
+            stage: what tells one stage from another.
+        """
+        seen, deadline, last = None, 0.0, time.monotonic() + LONGEST
         with self._changed:
             while not (found := wanted(self._takes)):
-                left = deadline - time.monotonic()
+                if seen is None or seen != stage(self._takes):
+                    seen, deadline = stage(self._takes), time.monotonic() + within
+                left = min(deadline, last) - time.monotonic()
                 if left <= 0 or not self._thread.is_alive():
                     break
                 self._changed.wait(left)
