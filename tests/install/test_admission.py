@@ -20,6 +20,7 @@ from install.people import (
     until_in_force,
 )
 from localcluster import LocalCluster
+from localcluster.processes import wait_until
 from pecr_packaging.render import ROOT
 from pecrfleet.kube import MERGE_PATCH
 
@@ -204,6 +205,26 @@ def test_replaying_an_object_is_no_acknowledgement(somebody, policies):
     with pytest.raises(Refused, match="must be the name"):
         somebody(OWNING_ADMIN).create(forged)
     somebody(OWNING_ADMIN).create(replayed, dry_run=True)
+
+
+def test_before_kubernetes_1_36_the_name_has_to_be_given(policies, somebody, incident):
+    owner, fill_in = somebody(OWNER), str(ROOT / "manifests/policies/fill-in")
+
+    def tried(**annotations: str) -> bool:
+        keys = {f"pecr.dev/{key}": value for key, value in annotations.items()}
+        try:
+            owner.patch(NAME, {"metadata": {"annotations": keys}}, query="?dryRun=All")
+        except Refused as refused:
+            return f"add pecr.dev/acknowledged-by={OWNER[0]}" not in str(refused)
+        return True
+
+    policies.kubectl("delete", "-k", fill_in)
+    try:
+        assert wait_until(lambda: not tried(acknowledge="x"), 20)
+        assert tried(**{"acknowledge": "x", "acknowledged-by": OWNER[0]})
+    finally:
+        policies.kubectl("apply", "-k", fill_in)
+        assert wait_until(lambda: tried(acknowledge="x"), 20)
 
 
 # while an incident is open
