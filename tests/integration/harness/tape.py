@@ -107,10 +107,11 @@ class Tape:
             explain: what to say otherwise.
             stage: what tells one stage from another.
         """
-        seen, deadline, last = None, 0.0, time.monotonic() + LONGEST
+        seen, last = stage([]), time.monotonic() + LONGEST
+        deadline = time.monotonic() + within
         with self._changed:
             while not (found := wanted(self._takes)):
-                if seen is None or seen != stage(self._takes):
+                if seen != stage(self._takes):
                     seen, deadline = stage(self._takes), time.monotonic() + within
                 left = min(deadline, last) - time.monotonic()
                 if left <= 0 or not self._thread.is_alive():
