@@ -1,14 +1,11 @@
 """A cluster of these tests' own: policies hold in the whole of it, and it is audited."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from install.operated import install_resource
 from localcluster import LocalCluster, Options
-from localcluster.processes import wait_until
-
-ROOT = Path(__file__).parents[2]
 
 AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
@@ -32,10 +29,4 @@ def localcluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClus
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
     """The resource, installed as the README says."""
-    localcluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    assert wait_until(lambda: served(localcluster), 30)
-
-
-def served(cluster: LocalCluster) -> bool:
-    """Whether the resource can be used (`kubectl wait` fails on a CRD without any condition)."""
-    return cluster.kubectl("get", "controllerrollouts", "-A", check=False).returncode == 0
+    install_resource(localcluster)

@@ -30,7 +30,7 @@ NAME = "rlm-engine"
 INCIDENT = {"id": "abcd1234-1-1", "openedAt": "2026-01-01T00:00:00Z"}
 FINALIZER = "pecr.dev/restore"
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("install")]
 
 Somebody = Callable[[Who], Person]
 

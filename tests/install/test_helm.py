@@ -24,7 +24,7 @@ TARGET = "helm-target"
 VALUES = URL | {"watch": {"namespaces": [TARGET]}}
 HOOK = f"{NAME}-uninstall"
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("install")]
 
 Helm = Callable[..., str]
 
@@ -166,6 +166,9 @@ def test_an_uninstall_that_is_forced_wedges_nothing(helm, target, tmp_path):
     log, values = tmp_path / "operator.log", tmp_path / "values.json"
     values.write_text(json.dumps(VALUES | {"uninstall": {"unfinished": "Release"}}))
     target.fleet.set_scenario(TARGET, mended())
+    flags = json.dumps({"data": {"PECR_CONTROLLER_ENGINE": "rlm"}})
+    ours = ("--field-manager=pecr-rollout", "--type=merge", "-p", flags)
+    target.kubectl("patch", "configmap", "pecr-controller-env", *ours, namespace=TARGET)
     helm("uninstall", NAME, "--no-hooks", "--ignore-not-found")
     helm("install", NAME, str(CHART), f"--values={values}", "--wait", "--timeout=90s")
     with operating(target, log):

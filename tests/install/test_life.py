@@ -19,7 +19,7 @@ OWNER = "oncall@example.com"
 AFTER_A_CRASH = {(("apps", "controllerrevisions", ""), "get")}
 """A snapshot that is there already is read; tests/cluster/test_permissions.py has that."""
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("install")]
 
 
 @pytest.fixture(scope="module")

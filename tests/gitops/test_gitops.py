@@ -54,11 +54,12 @@ class Git:
                                        with_namespace=False, with_service=False)  # fmt: skip
         self.objects = [*target, body]
         self.syncs, self.failures = 0, []
-        self.ended = threading.Event()
+        self.ended, self.turn = threading.Event(), threading.Lock()
 
     def sync(self) -> None:
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": self.objects})
-        done = self.namespace.kubectl(*self.how, "-f", "-", input=text, check=False)
+        with self.turn:  # a tool syncs once at a time, and then what is in Git now
+            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": self.objects})
+            done = self.namespace.kubectl(*self.how, "-f", "-", input=text, check=False)
         self.syncs += 1
         if done.returncode:
             self.failures.append(done.stderr)
