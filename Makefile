@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock crds docs manifests lint format typecheck check drift test demo cluster clean
+.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard cluster clean
 
 help: ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ cluster: venv ## build the local cluster's programs (about 15 minutes once, then
 
 test: cluster ## every test, on a local cluster with a real API server
 	$(PY) -m localcluster run -- $(BIN)/pytest --numprocesses=$(TESTS_AT_ONCE) --dist=loadgroup
+
+bench-judge: venv ## how often the judge is wrong: 4,000 simulated runs a case; renews docs/
+	$(PY) -m benchmarks.judge --runs 4000 --write
+
+bench-guard: venv ## the guard's cold start against bare Python
+	$(PY) benchmarks/guard/cold_start.py
 
 demo: cluster ## the whole story, live, in under four minutes
 	$(PY) -m pecr_demo
