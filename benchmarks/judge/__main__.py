@@ -25,6 +25,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="cases whose key matches this pattern")
     parser.add_argument("--store", type=Path, default=STORE, help="where results are kept")
     parser.add_argument("--resume", action="store_true", help="keep what the store already has")
+    parser.add_argument("--render", action="store_true", help="simulate nothing, show the store")
     parser.add_argument("--write", action="store_true", help="renew docs/ with the results")
     return parser.parse_args()
 
@@ -32,8 +33,10 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Run, print, and fail if a target is missed."""
     arguments = _arguments()
-    done = load(arguments.store) if arguments.resume else {}
+    done = load(arguments.store) if arguments.resume or arguments.render else {}
     wanted = [case for case in all_cases() if re.search(arguments.only, case.key)]
+    if arguments.render:
+        wanted = [case for case in wanted if case.key in done]
     missing = [case for case in wanted if case.key not in done]
     missing.sort(key=lambda case: not case.targets)  # what is asked first comes first
     started = time.monotonic()

@@ -34,7 +34,7 @@ def draw_all(results: Sequence[Result], folder: Path) -> None:
     _save(_evidence(), folder / "judge-evidence.svg")
     good = [result for result in results if result.case.group == GOOD]
     bad = [result for result in results if result.case.group == BAD]
-    if good:
+    if good:  # whole groups, or what there is while the benchmark is not complete
         _save(_false_fallbacks(good), folder / "judge-false-fallbacks.svg")
     if bad:
         _save(_detection(bad), folder / "judge-detection.svg")
@@ -131,16 +131,17 @@ def _detection(bad: Sequence[Result]) -> Figure:
     axes = figure.subplots(1, 3, sharey=True)
     for index, traffic in enumerate(TRAFFIC):
         here = [r for r in bad if r.case.traffic == traffic and r.case.base == 0.01]
+        places = [WORSE.index(float(r.case.name.split()[0])) for r in here]
         for colour, label, hits in (
             (COLOURS[0], "fell", [r.tally("ours").fell for r in here]),
             (COLOURS[1], "promoted", [r.tally("ours").promoted for r in here]),
         ):
-            runs = here[0].tally("ours").runs
-            shares = [100 * count / runs for count in hits]
-            ends = np.array([wilson(count, runs) for count in hits]).T * 100
-            errors = np.abs(ends - np.array(shares))
+            runs = [r.tally("ours").runs for r in here]
+            shares = [100 * count / of for count, of in zip(hits, runs, strict=True)]
+            ends = [wilson(count, of) for count, of in zip(hits, runs, strict=True)]
+            errors = np.abs(100 * np.array(ends).T - np.array(shares))
             axes[index].errorbar(
-                range(len(here)), shares, errors, color=colour, label=label, marker="o", ms=3
+                places, shares, errors, color=colour, label=label, marker="o", ms=3
             )
         axes[index].set_xticks(range(len(WORSE)), [f"{factor:g}x" for factor in WORSE])
         axes[index].set_title(f"canary: {traffic[0]:g} a second")

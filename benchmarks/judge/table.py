@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchmarks.judge.cases import Case, Target
+from benchmarks.judge.cases import Case, Target, all_cases
 from benchmarks.judge.figures import Result, Tally, met, value, wilson
 from benchmarks.judge.rivals import RULES
 
@@ -44,6 +44,8 @@ def document(results: Sequence[Result]) -> str:
     misses = missed(results)
     verdict = [f"- {line}" for line in misses] or ["All targets are met."]
     head = ["# How often the judge is wrong", "", INTRODUCTION.format(runs=runs), ""]
+    if len(results) < len(all_cases()):
+        head += [f"**Not complete: {len(results)} of {len(all_cases())} cases.**", ""]
     return "\n".join([*head, "## Targets missed", "", *verdict, *markdown(results), ""])
 
 
