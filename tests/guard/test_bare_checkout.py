@@ -70,7 +70,7 @@ def test_needs_the_package_for_rollout_and_prometheus_and_says_so(guard: Guard):
 
 
 def test_nothing_in_operator_shadows_the_standard_librarys():
-    allowed = {"Dockerfile", ".dockerignore"}
+    allowed = {"Dockerfile", "Dockerfile.dockerignore"}
     for path in (ROOT / "operator").iterdir():
         if path.name == "__pycache__" or path.name in allowed:
             continue
