@@ -170,6 +170,7 @@ def test_an_uninstall_that_is_forced_wedges_nothing(helm, target, tmp_path):
     ours = ("--field-manager=pecr-rollout", "--type=merge", "-p", flags)
     target.kubectl("patch", "configmap", "pecr-controller-env", *ours, namespace=TARGET)
     helm("uninstall", NAME, "--no-hooks", "--ignore-not-found")
+    target.kubectl("delete", "crd", "controllerrollouts.pecr.dev", "--ignore-not-found")
     helm("install", NAME, str(CHART), f"--values={values}", "--wait", "--timeout=90s")
     with operating(target, log):
         body = rollout()
