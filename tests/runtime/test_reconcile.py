@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.builders import rollout
+from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
@@ -70,3 +70,34 @@ async def test_while_pods_roll_every_look_is_new(
     rolling = JUDGING.model_copy(update={"status": status})
     first = await reconciler._cluster(KEY, rolling)
     assert await reconciler._cluster(KEY, rolling) is not first
+
+
+class Reads:
+    """An API server that is only read, and has this."""
+
+    def __init__(self, body: dict[str, object] | None) -> None:
+        self.body = body
+
+    async def find(self, *_: object) -> dict[str, object] | None:
+        return self.body
+
+
+async def after_a_conflict(known: dict[str, object], there: dict[str, object] | None) -> Reconciler:
+    reconciler = Reconciler(Reads(there), {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler.table.put(known)
+    await reconciler._read_again(KEY)
+    return reconciler
+
+
+async def test_after_a_conflict_what_is_there_counts_however_old_it_is() -> None:
+    """An API server that was restored forgets what was written since, and says so by a conflict."""
+    there = rollout_body("ns") | {"spec": {"suspend": True}}
+    known = rollout_body("ns")
+    known["metadata"]["resourceVersion"] = "1000000"
+    assert (await after_a_conflict(known, there)).table.get(KEY) == there
+
+
+async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
+    reconciler = await after_a_conflict(rollout_body("ns"), None)
+    assert list(reconciler.table) == []
+    assert len(reconciler.queue) == 0

@@ -131,14 +131,19 @@ class Reconciler:
             self.queue.add(key, BLOCKED_RETRY)
 
     async def _read_again(self, key: Key) -> None:
-        """Answer a conflict: somebody was faster than the watch told us."""
+        """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
         self.seen.pop(key, None)
+        known = self.table.get(key)
         try:
             body = await self.api.find(ROLLOUTS, *key)
         except ClusterError:
-            body = None
+            self.queue.add(key, RETRY_AFTER)
+            return
         if body is not None:
-            self.table.put(body)
+            self.table.replace(body)
+        elif known is not None:
+            self.gone(key, known["metadata"]["uid"])
+            return
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:
