@@ -81,6 +81,9 @@ class Reads:
     async def find(self, *_: object) -> dict[str, object] | None:
         return self.body
 
+    async def list_all(self, *_: object) -> list[dict[str, object]]:
+        return [self.body] if self.body else []
+
 
 async def after_a_conflict(known: dict[str, object], there: dict[str, object] | None) -> Reconciler:
     reconciler = Reconciler(Reads(there), {}, Table(), DueQueue(lambda: 0.0), Metrics())
@@ -101,3 +104,14 @@ async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
     reconciler = await after_a_conflict(rollout_body("ns"), None)
     assert list(reconciler.table) == []
     assert len(reconciler.queue) == 0
+
+
+async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() -> None:
+    there, other = rollout_body("ns"), rollout_body("elsewhere")
+    reconciler = Reconciler(Reads(there), {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    for body in (there, rollout_body("ns", "gone"), other):
+        reconciler.table.put(body)
+    reconciler.table.get(Key("ns", "gone"))["metadata"]["uid"] = "another"
+    await reconciler.look_for_gone("ns")
+    assert {key.name for key in reconciler.table if key.namespace == "ns"} == {"rlm-engine"}
+    assert len(list(reconciler.table)) == 2, "another namespace is not looked at"

@@ -78,6 +78,7 @@ async def _together(
     tasks = [
         asyncio.create_task(watching, name="watching"),
         asyncio.create_task(bench.run(), name="judging"),
+        asyncio.create_task(reconciler.sweep(), name="sweeping"),
         *(asyncio.create_task(reconciler.work(), name=f"worker {n}") for n in range(WORKERS)),
     ]
     try:

@@ -3,6 +3,7 @@
 observe -> judge -> plan -> carry out -> one status write, if it changed -> then Events and metrics.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from pecr_rollout.cluster.errors import (
 from pecr_rollout.cluster.events import Announcement, announce
 from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.observe import observe
-from pecr_rollout.cluster.resources import ROLLOUTS
+from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.observation import Cluster, Observation
@@ -104,6 +105,35 @@ class Reconciler:
         self.metrics.forget(key)
         for bench in self.benches.values():
             bench.dismiss(key)
+
+    async def sweep(self) -> None:
+        """Look now and then for what no watch told, for ever.
+
+        A watch that lost its place lists anew, and what was deleted meanwhile is in no list.
+        """
+        while True:
+            await asyncio.sleep(TRUST_WATCHES)
+            for namespace in {key.namespace for key in self.table}:
+                try:
+                    await self.look_for_gone(namespace)
+                except ClusterError as error:
+                    logs.LOGGER.warning("%s cannot be swept: %s", namespace, error)
+
+    async def look_for_gone(self, namespace: str) -> None:
+        """Forget the rollouts of a namespace that are gone.
+
+        Raises:
+            ClusterError: the API server did not answer as it should.
+        """
+        known = {
+            key: body["metadata"]["uid"]
+            for key in self.table
+            if key.namespace == namespace and (body := self.table.get(key))
+        }
+        there = {uid_of(body) for body in await self.api.list_all(ROLLOUTS, namespace)}
+        for key, uid in known.items():
+            if uid not in there:
+                self.gone(key, uid)
 
     async def work(self) -> None:
         """Reconcile what is due, for ever."""
