@@ -62,7 +62,7 @@ class Points:
         self.fault = fault
         self.lands = lands
         self.seen: Counter[str] = Counter()
-        self.hit: set[str] = set()
+        self.hit: dict[str, int] = {}
         self._stage = "start"
 
     def __call__(self, exchange: Exchange) -> Fault | None:
@@ -75,7 +75,7 @@ class Points:
         if fault is None or self.lands:
             self._stage = points.recorded(exchange) or self._stage
         if fault is not None:
-            self.hit.add(name)
+            self.hit[name] = 1
         return fault
 
 

@@ -80,9 +80,9 @@ class Setting:
         self.guarded = [
             self._operator(namespace.name, number, each) for number, each in enumerate(plans)
         ]
-        self.world = World(namespace, self.guarded[0].operator)
         cluster = ground.cluster
-        self.world.kube.client = Patient(cluster.server, cluster.ca_file, cluster.token)
+        client = Patient(cluster.server, cluster.ca_file, cluster.token)
+        self.world = World(namespace, self.guarded[0].operator, client)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._guard, name=namespace.name, daemon=True)
 
