@@ -291,8 +291,8 @@ async def open_api(
     """Connect, as a kubeconfig says or else as a pod does, and close at the end.
 
     Args:
-        kubeconfig: its path; without one, the pod's service account where there is one, else the
-            default path of kubectl.
+        kubeconfig: its path; without one KUBECONFIG's, else the pod's service account where there
+            is one, else the default path of kubectl.
         context: of the kubeconfig; its current one if left out.
         timeout: seconds that one request may take.
         count: told of each request.
@@ -300,6 +300,7 @@ async def open_api(
     settings = Configuration()
     # Otherwise each request looks for a netrc file and for proxies, in two hops to a thread.
     settings.client_session_kwargs = {"trust_env": bool(getproxies())}
+    kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         config.load_incluster_config(  # type: ignore[no-untyped-call]
             client_configuration=settings

@@ -1,6 +1,7 @@
 """The process from start to end."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -33,6 +34,8 @@ def run(settings: Settings) -> None:
         OSError: an address to listen on is taken.
     """
     logs.configure(settings.log_format, verbose=settings.verbose)
+    if settings.kubeconfig is not None:
+        os.environ["KUBECONFIG"] = settings.kubeconfig  # kopf looks nowhere else
     asyncio.run(serve(settings))
 
 
