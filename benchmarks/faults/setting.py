@@ -105,7 +105,8 @@ class Setting:
                 server=api.url, ca_file=cluster.ca_file, token=cluster.token, user="operator"
             )
         )
-        operator.environment, operator.ahead = {"KUBECONFIG": str(config)}, plans.ahead
+        operator.connect(config)
+        operator.ahead = plans.ahead
         return guarded
 
     def start(self) -> None:

@@ -31,7 +31,7 @@ PATIENCE = 150.0
 """Seconds without anything new after which a story is given up: it has time-outs to sit out."""
 HISTORY = [
     *((1, "Canary"), (1, "Fallback"), (1, "Fallback")),
-    *((2, "Canary"), (2, "Promoting"), (2, "Completed")),
+    *((2, "Canary"), (2, "Canary"), (2, "Promoting"), (2, "Completed")),
 ]
 EVENTS = Counter(
     {"CanaryStarted": 2, "FallbackStep": 2, "Acknowledged": 1, "Promoting": 1, "Completed": 1}
@@ -79,7 +79,7 @@ def whole_run(
     start()
     rollout = world.rollout(spec(mode=MODES[mode]))
     fall_back(world, rollout, mode, meanwhile)
-    recover(world, rollout)
+    recover(world, rollout, mode)
     check_rolls(world, mode)
     ending = told(world, rollout)
     world.leave()
@@ -104,7 +104,7 @@ def fall_back(world: World, rollout: Rollout, mode: str, meanwhile: Meanwhile) -
     )
 
 
-def recover(world: World, rollout: Rollout) -> None:
+def recover(world: World, rollout: Rollout, mode: str) -> None:
     """Acknowledge, and go on until the fresh run is completed."""
     incident = rollout.incident
     assert incident == f"{rollout.uid[:8]}-1-2"
@@ -113,7 +113,8 @@ def recover(world: World, rollout: Rollout) -> None:
     rollout.reach("Canary", run=2, within=PATIENCE)
     rollout.reach("Promoting", run=2, within=PATIENCE)
     rollout.reach("Completed", "Idle", run=2, within=PATIENCE)
-    world.holds(rollout, fleet_flags=RLM, report="Completed")
+    kept = {"existing_flags": RLM} if mode == "existing" else {}
+    world.holds(rollout, fleet_flags=RLM, report="Completed", **kept)
     status = rollout.status
     assert [(entry["run"], entry["phase"]) for entry in status["history"]] == HISTORY
     assert status["handled"]["acknowledge"] == incident

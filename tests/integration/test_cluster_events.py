@@ -138,7 +138,7 @@ def test_a_right_is_taken_away_and_given_back(world, localcluster):
     manifests = role(world.name)
     localcluster.apply(manifests)
     config = localcluster.kubeconfig_for_service_account(world.name, "operator")
-    world.operator.environment = {"KUBECONFIG": str(config)}
+    world.operator.connect(config)
     world.operator.start(wait=False)
     world.install(healthy())
     rollout = in_canary(world)

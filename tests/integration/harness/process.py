@@ -37,12 +37,9 @@ class Zygote:
         said = self._read()
         assert said == "ready", said
 
-    def fork(
-        self, arguments: list[str], log: Path, more: dict[str, str] | None = None, ahead: float = 0
-    ) -> int:
+    def fork(self, arguments: list[str], log: Path, ahead: float = 0.0) -> int:
         """Start an operator whose clock is `ahead` by some seconds; gives its pid."""
-        environment = self._environment | (more or {})
-        asked = {"arguments": arguments, "environment": environment, "log": str(log)}
+        asked = {"arguments": arguments, "environment": self._environment, "log": str(log)}
         return int(self._ask(asked | {"ahead": ahead}))
 
     def wait(self, pid: int) -> int:
@@ -79,7 +76,6 @@ class Operator:
     Attributes:
         log: file of everything that it printed, all starts one after the other.
         starts: how often it was started.
-        environment: what it has beyond that of every operator.
         ahead: by how many seconds its wall clock is wrong.
     """
 
@@ -95,7 +91,6 @@ class Operator:
         self.log = log
         self.log.touch()
         self.starts = 0
-        self.environment: dict[str, str] = {}
         self.ahead = 0.0
         self._pid: int | None = None
         self._from = 0
@@ -111,6 +106,10 @@ class Operator:
         assert self._pid is not None, "it does not run"
         return self._pid
 
+    def connect(self, kubeconfig: Path) -> None:
+        """Let the next start of it reach the API server as another file says."""
+        self.arguments += ["--kubeconfig", str(kubeconfig)]
+
     def ended(self) -> int | None:
         """Give the exit status once, if it ended and not by us; then it can be started again."""
         if self._pid is None or not _zombie(self._pid):
@@ -122,7 +121,7 @@ class Operator:
         """Start it, and wait until it watches."""
         assert self._pid is None, "it runs already"
         self._from = self.log.stat().st_size
-        self._pid = self._zygote.fork(self.arguments, self.log, self.environment, self.ahead)
+        self._pid = self._zygote.fork(self.arguments, self.log, self.ahead)
         self.starts += 1
         if wait:
             wait_until(self.ready, PATIENCE, lambda: f"the operator is not ready:\n{self.tail()}")
