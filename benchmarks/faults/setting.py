@@ -118,7 +118,7 @@ class Setting:
     def _guard(self) -> None:
         while not self._over.wait(LOOK_EVERY):
             for one in self.guarded:
-                status = one.operator.ended()
+                status = one.operator.reaped()
                 if status is not None:
                     one.exits[status] += 1
                     one.operator.start(wait=False)

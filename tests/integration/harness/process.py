@@ -110,7 +110,7 @@ class Operator:
         """Let the next start of it reach the API server as another file says."""
         self.arguments += ["--kubeconfig", str(kubeconfig)]
 
-    def ended(self) -> int | None:
+    def reaped(self) -> int | None:
         """Give the exit status once, if it ended and not by us; then it can be started again."""
         if self._pid is None or not _zombie(self._pid):
             return None
