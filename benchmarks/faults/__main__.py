@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.faults import table
 from benchmarks.faults.campaign import Case, Result, cases, groups, run, run_group
 from benchmarks.faults.proxy import Loop
 from benchmarks.faults.setting import Ground
@@ -22,6 +23,7 @@ from localcluster import LocalCluster, Options
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "build" / "faults.jsonl"
+PAGE = ROOT / "docs" / "reliability.md"
 
 
 def _arguments() -> argparse.Namespace:
@@ -33,6 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no case after that")
     parser.add_argument("--store", type=Path, default=STORE, help="results are appended here")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "faults", help="logs")
+    parser.add_argument("--write", action="store_true", help="renew docs/ with all in the store")
     return parser.parse_args()
 
 
@@ -48,6 +51,9 @@ def main() -> int:
             store.flush()
             failed += bool(result.failure)
             _say(result)
+    if arguments.write:
+        kept = arguments.store.read_text().splitlines()
+        table.write(PAGE, [Result(**json.loads(line)) for line in kept])
     return 1 if failed else 0
 
 
