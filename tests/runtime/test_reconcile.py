@@ -4,6 +4,7 @@ import pytest
 
 from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.status import Phase, Stage, Status
+from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
 from pecr_rollout.runtime.metrics import Metrics
@@ -115,3 +116,17 @@ async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() 
     await reconciler.look_for_gone("ns")
     assert {key.name for key in reconciler.table if key.namespace == "ns"} == {"rlm-engine"}
     assert len(list(reconciler.table)) == 2, "another namespace is not looked at"
+
+
+@pytest.mark.parametrize(("asked", "delay"), [(None, 1.0), (5.0, 5.0), (86_400.0, 30.0)])
+async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
+    asked: float | None, delay: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> None:
+        raise UnavailableError("too many requests", status=429, retry_after=asked)
+
+    monkeypatch.setattr(Reconciler, "reconcile", refused)
+    queue = DueQueue(lambda: 0.0)
+    reconciler = Reconciler(Reads(None), {}, Table(), queue, Metrics())
+    await reconciler._reconcile_safely(KEY)
+    assert queue._due == {KEY: delay}

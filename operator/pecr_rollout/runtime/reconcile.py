@@ -153,7 +153,7 @@ class Reconciler:
             self.metrics.errors.labels(type(error).__name__).inc()
             logs.LOGGER.warning("%s: %s", key, error)
             self.seen.pop(key, None)
-            self.queue.add(key, error.retry_after or RETRY_AFTER)
+            self.queue.add(key, min(error.retry_after or RETRY_AFTER, BLOCKED_RETRY))
         except Exception:  # noqa: BLE001 - a bug that one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
