@@ -42,11 +42,11 @@ def _stage(status: Json) -> str:
     return f"run {run} {phase}/{stage} step {step} fallback {taken}"
 
 
-def _which(plural: str, rest: list[str], body: Json) -> str:
+def _which(plural: str, rest: list[str], body: Any) -> str:  # noqa: ANN401
     """Tell one object of a kind from another, without what differs between two runs."""
     if plural == "events":
         return str(body["reason"])
-    metadata = body.get("metadata") or {}
+    metadata = body.get("metadata") or {} if isinstance(body, dict) else {}
     part = (metadata.get("labels") or {}).get("pecr.dev/part")
     name = rest[0] if rest else metadata.get("name", "")
     if part or plural == "controllerrevisions":

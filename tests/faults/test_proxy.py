@@ -134,11 +134,14 @@ def test_every_write_is_hit_once_under_its_name(made):
     answers = [made.ask("PATCH", STATUS, json=status)[0] for _ in range(2)]
     assert answers == [409, 200]
     made.ask("POST", "/api/v1/namespaces/ns/events", json={"reason": "CanaryStarted"})
+    edited = "/apis/apps/v1/namespaces/ns/deployments/a-canary"
+    made.ask("PATCH", edited, json=[{"op": "add", "path": "/spec", "value": {}}])
     dry = "/api/v1/namespaces/ns/configmaps?dryRun=All"
     assert made.ask("POST", dry, json={})[0] == 200, "trying changes nothing"
     assert list(points.hit) == [
         "start: status run 1 Canary/Writing step 0 fallback 0",
         "run 1 Canary/Writing step 0 fallback 0: create events CanaryStarted",
+        "run 1 Canary/Writing step 0 fallback 0: patch deployments a-canary",
     ]
 
 

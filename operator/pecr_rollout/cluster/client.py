@@ -4,6 +4,7 @@
 by, since they parse every answer into pydantic models (see resources.py).
 """
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -31,6 +32,10 @@ MANAGER: Final = "pecr-rollout"
 """The field manager of everything that the operator writes."""
 PAGE: Final = 500
 """Objects in one answer to a list."""
+READ_AGAIN: Final = (0.1, 0.4)
+"""Seconds before a read that failed is tried again; a write is decided anew."""
+LONGEST_PAUSE: Final = 1.0
+"""Seconds that a read may be asked to wait; beyond, the rollout waits."""
 
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
@@ -66,7 +71,7 @@ class Api:
         Raises:
             NotFoundError: it is not there.
         """
-        return await self._send("get", resource, _path(resource, namespace, name))
+        return await self._read("get", resource, _path(resource, namespace, name))
 
     async def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Read one object; None where it is not there."""
@@ -79,7 +84,7 @@ class Api:
         """Tell whether the API server knows a kind of objects (its CRD may not be installed)."""
         path = f"/apis/{resource.group}/{resource.version}"
         try:
-            found = await self._send("get", resource, path)
+            found = await self._read("get", resource, path)
         except NotFoundError:
             return False
         return any(one.get("name") == resource.plural for one in found.get("resources") or ())
@@ -89,7 +94,7 @@ class Api:
         found: list[Json] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
-            page = await self._send("list", resource, _path(resource, namespace), query=query)
+            page = await self._read("list", resource, _path(resource, namespace), query)
             found += page.get("items") or []
             following = (page.get("metadata") or {}).get("continue")
             if not following:
@@ -178,6 +183,20 @@ class Api:
             await self._send("delete", resource, path, body=body)
         except NotFoundError:
             return
+
+    async def _read(
+        self, verb: str, resource: Resource, path: str, query: Mapping[str, str] | None = None
+    ) -> Json:
+        """Ask, and again where it was refused for the moment: one look needs many answers."""
+        for pause in READ_AGAIN:
+            try:
+                return await self._send(verb, resource, path, query=query)
+            except UnavailableError as error:
+                wait = max(pause, error.retry_after or 0.0)
+                if isinstance(error.__cause__, TimeoutError) or wait > LONGEST_PAUSE:
+                    raise
+            await asyncio.sleep(wait)
+        return await self._send(verb, resource, path, query=query)
 
     async def _send(
         self,
