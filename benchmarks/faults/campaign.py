@@ -20,7 +20,8 @@ from integration.harness import lawful
 from integration.harness.world import World
 from localcluster import LocalCluster
 
-RATE = 0.15
+API_RATE = 0.15
+PROMETHEUS_RATE = 0.3
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def _wrong(hours: int) -> list[Plans]:
 
 
 def _api(seed: int) -> list[Plans]:
-    return [Plans(Random(seed, RATE, of_api_server))]
+    return [Plans(Random(seed, API_RATE, of_api_server))]
 
 
 def _prometheus(seed: int) -> list[Plans]:
-    return [Plans(prometheus=Random(seed, RATE, metrics.fitting))]
+    return [Plans(prometheus=Random(seed, PROMETHEUS_RATE, metrics.fitting))]
 
 
 @dataclass(frozen=True)

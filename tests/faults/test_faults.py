@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.faults import faults, metrics
-from benchmarks.faults.campaign import RATE, Case, run
+from benchmarks.faults.campaign import API_RATE, PROMETHEUS_RATE, Case, run
 from benchmarks.faults.plans import Plans, Points, Random, of_api_server
 from benchmarks.faults.proxy import Loop
 from benchmarks.faults.setting import Ground
@@ -19,8 +19,12 @@ CRDS = Path(__file__).parents[2] / "crds"
 CASES = [
     Case("killed before", "managed", lambda: [Plans(Points(faults.killed_before, lands=False))]),
     Case("killed after", "existing", lambda: [Plans(Points(faults.killed_after))]),
-    Case("api", "fleet", lambda: [Plans(Random(1, RATE, of_api_server))]),
-    Case("prometheus", "managed", lambda: [Plans(prometheus=Random(1, RATE, metrics.fitting))]),
+    Case("api", "fleet", lambda: [Plans(Random(1, API_RATE, of_api_server))]),
+    Case(
+        "prometheus",
+        "managed",
+        lambda: [Plans(prometheus=Random(1, PROMETHEUS_RATE, metrics.fitting))],
+    ),
 ]
 
 

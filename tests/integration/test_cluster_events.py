@@ -97,7 +97,7 @@ def test_a_quota_appears_before_the_next_step(install):
     world.kube.client.request("POST", path, hard)
     rollout.says("could not be scheduled within 4s", "exceeded quota")
     rollout.reach("Pending", "Preparing", run=2)
-    world.untouched(rollout)
+    world.holds(rollout, snapshot=True)
     delete(world, f"{path}/tight")
     rollout.change(analysis={"maxDuration": "1h"})  # preflight is tried again every 30 s, or now
     rollout.reach("Completed", "Idle", run=2)
