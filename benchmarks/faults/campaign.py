@@ -20,7 +20,7 @@ from integration.harness import lawful
 from integration.harness.world import World
 from localcluster import LocalCluster
 
-API_RATE = 0.15
+API_RATE = 0.1
 PROMETHEUS_RATE = 0.3
 
 
