@@ -49,3 +49,11 @@ async def test_both_clients_go_where_a_kubeconfig_says(
     assert watching.server == wanted
     async with open_api(path) as api:
         assert api.client.configuration.host == wanted
+
+
+def test_a_watch_whose_connection_died_unnoticed_is_begun_anew_soon() -> None:
+    """Otherwise nobody would hear a person for five minutes."""
+    settings = kopf.OperatorSettings()
+    handlers.configure(settings)
+    silent, client = settings.watching.inactivity_timeout, settings.watching.client_timeout
+    assert 60 < silent < client

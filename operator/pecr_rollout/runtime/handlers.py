@@ -15,6 +15,8 @@ from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Watched
 
 REGISTRY: Final = kopf.OperatorRegistry()
+SILENT_AFTER: Final = 90.0
+"""Seconds without a word after which a watch is begun anew; a bookmark comes every minute."""
 
 
 @kopf.on.login(registry=REGISTRY)
@@ -34,6 +36,7 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
+    settings.watching.inactivity_timeout = SILENT_AFTER
     settings.queueing.idle_timeout = 1
 
 
