@@ -5,6 +5,8 @@ reconciler of the process.
 """
 
 import os
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any, Final, cast
 
 import kopf
@@ -15,8 +17,18 @@ from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Watched
 
 REGISTRY: Final = kopf.OperatorRegistry()
+BACKOFFS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between two tries of a watch; the last one for ever."""
 SILENT_AFTER: Final = 90.0
 """Seconds without a word after which a watch is begun anew; a bookmark comes every minute."""
+
+
+class Patience:
+    """Pauses without end: an API server that is away for long must not end the process."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Give them, from the beginning each time."""
+        return chain(BACKOFFS, repeat(BACKOFFS[-1]))
 
 
 @kopf.on.login(registry=REGISTRY)
@@ -34,6 +46,7 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = Patience()
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.inactivity_timeout = SILENT_AFTER
