@@ -122,7 +122,10 @@ def run_operator(
     ] = None,
     notify_urls_file: Annotated[
         Path | None,
-        typer.Option(help="File with apprise URLs of who is notified, one a line; it is a secret."),
+        typer.Option(
+            envvar="PECR_NOTIFY_URLS_FILE",
+            help="File with apprise URLs of who is notified, one a line; it is a secret.",
+        ),
     ] = None,
     listen_host: Annotated[
         str, typer.Option(help="Address of /metrics and /healthz; all of them if empty.")

@@ -1,0 +1,207 @@
+"""What happened is told: an Event each, and a letter to the rollback owner, whatever ends when."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.harness.phases import in_canary, in_fallback
+from integration.harness.rollout import Predicate, Rollout
+from integration.harness.tape import Take
+from integration.harness.waiting import wait_until
+from integration.harness.world import World
+from pecrfleet.kube import KubeError
+from runtime.receivers import TOKEN, Web, dead, web
+
+pytestmark = pytest.mark.cluster
+
+OWED = ["FallbackStep", "Aborted"]
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def urls(world, tmp_path: Path) -> Path:
+    """The file that the Secret is mounted as; the operator is told of it before it starts."""
+    file = tmp_path / "urls"
+    world.operator.arguments += ["--notify-urls-file", str(file)]
+    return file
+
+
+@pytest.fixture
+def receiver() -> Iterator[Web]:
+    with web() as receiver:
+        yield receiver
+
+
+class Ban:
+    """A policy against the Events of a namespace's rollouts."""
+
+    def __init__(self, world) -> None:
+        self._kube, self._name, self._there = world.kube, f"no-events-{world.name}", False
+
+    def impose(self) -> None:
+        rule = {
+            "apiGroups": ["events.k8s.io"],
+            "apiVersions": ["v1"],
+            "operations": ["CREATE"],
+            "resources": ["events"],
+        }
+        here = {"matchLabels": {"kubernetes.io/metadata.name": self._kube.namespace}}
+        policy = {
+            "matchConstraints": {"namespaceSelector": here, "resourceRules": [rule]},
+            "validations": [{"expression": "object.regarding.kind != 'ControllerRollout'"}],
+        }
+        self._there = True
+        self._send("POST", "ValidatingAdmissionPolicy", policy)
+        binding = {"policyName": self._name, "validationActions": ["Deny"]}
+        self._send("POST", "ValidatingAdmissionPolicyBinding", binding)
+        wait_until(self._holds, explain=lambda: "the policy does not hold yet")
+
+    def lift(self) -> None:
+        if self._there:
+            self._there = False
+            self._send("DELETE", "ValidatingAdmissionPolicyBinding")
+            self._send("DELETE", "ValidatingAdmissionPolicy")
+            wait_until(lambda: not self._holds(), explain=lambda: "the policy still holds")
+
+    def _send(self, method: str, kind: str, content: Json | None = None) -> None:
+        plural = "validatingadmissionpolic" + ("ybindings" if "Binding" in kind else "ies")
+        path = f"/apis/admissionregistration.k8s.io/v1/{plural}"
+        body = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": kind,
+            "metadata": {"name": self._name},
+            "spec": content,
+        }
+        if content is None:
+            self._kube.client.request(method, f"{path}/{self._name}")
+        else:
+            self._kube.client.request(method, path, body)
+
+    def _holds(self) -> bool:
+        """Try an Event of our own, as a dry run."""
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": "tried", "namespace": self._kube.namespace},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "type": "Normal",
+            "reason": "Tried",
+            "action": "Try",
+            "reportingController": "pecr.dev/test",
+            "reportingInstance": "test",
+            "regarding": {"kind": "ControllerRollout", "namespace": self._kube.namespace},
+        }
+        try:
+            self._kube.client.request("POST", f"{self._kube.path('events')}?dryRun=All", event)
+        except KubeError as error:
+            return "ControllerRollout" in str(error)
+        return False
+
+
+@pytest.fixture
+def ban(world) -> Iterator[Ban]:
+    """Nothing at first; with `impose` the API server refuses Events, until `lift`."""
+    ban = Ban(world)
+    yield ban
+    ban.lift()
+
+
+def test_an_event_that_was_not_written_is_told_by_the_next_process(install, ban):
+    """The operator is killed between a transition and its Event: it is told, and once."""
+    world = install()
+    rollout = in_canary(world)
+    ban.impose()
+    rollout.abort()
+    rollout.await_(lambda s: untold(s) == ["Aborted"] and s["stage"] == "Idle")
+    world.operator.kill()
+    ban.lift()
+    world.told(rollout, "CanaryStarted")
+    world.operator.start()
+    rollout.await_(lambda s: not s["outbox"])
+    world.told(rollout, "CanaryStarted", "Aborted")
+    event = world.events(rollout)[-1]
+    recorded = next(t.status["outbox"][0] for t in rollout.takes if t.status.get("outbox"))
+    aborted = next(h for h in rollout.status["history"] if h["phase"] == "Aborted")
+    assert recorded["reason"] == "CanaryStarted"
+    assert event["eventTime"].startswith(aborted["at"][:-1]), "it says when it was, not when told"
+
+
+def test_the_owner_is_told_of_a_fallback_and_of_its_end(install, urls, receiver):
+    urls.write_text(receiver.url)
+    world = install()
+    rollout = in_fallback(world)
+    incident = rollout.incident
+    wait_until(lambda: receiver.got, explain=lambda: "no letter came")
+    text = receiver.got[0]["message"]
+    assert receiver.got[0]["title"] == f"{world.name}/rlm-engine: FallbackStep"
+    assert rollout.status["incident"]["cause"] in text
+    assert f"What comes next: Once the cause is understood and gone: {command(rollout)}" in text
+    assert "retrieval-oncall (#retrieval-oncall)" in text
+    rollout.abort()
+    rollout.reach("Aborted", "Idle")
+    rollout.await_(lambda s: not s["outbox"])
+    assert len(receiver.got) == len(set(receiver.keys())) == 2, "each once"
+    assert incident in receiver.got[1]["message"]
+    count = metric(world, 'notifications_total{outcome="sent",service="JSON"}')
+    assert count == 2
+    assert TOKEN not in world.operator.log.read_text()
+
+
+def test_killed_at_any_time_the_owner_is_told_of_everything(install, urls, receiver):
+    """At least once each; a repeat has the key of the first."""
+    receiver.answer = 503
+    urls.write_text(receiver.url)
+    world = install()
+    rollout = in_fallback(world)
+    wait_until(lambda: receiver.refused, explain=lambda: "nobody tried")
+    world.operator.restart()
+    rollout.abort()
+    rollout.reach("Aborted", "Idle")
+    world.operator.kill()
+    receiver.answer = 200
+    world.operator.start()
+    rollout.await_(lambda s: not s["outbox"])
+    assert [key.split("/")[1] for key in dict.fromkeys(receiver.keys())] == OWED
+    world.told(rollout, "CanaryStarted", *OWED)
+
+
+def test_a_dead_receiver_delays_nothing(install, urls):
+    """It accepts and never answers; the fallback goes through all of its steps meanwhile."""
+    with dead() as silent:
+        urls.write_text(silent + "?rto=600")
+        world = install()
+        rollout = in_fallback(world, until=3)
+        takes = [t for t in rollout.takes if t.uid == rollout.uid]
+        for stage in ("Writing", "RollingOut"):
+            assert stage in {t.status.get("stage") for t in takes}
+        recorded = first(takes, lambda s: s.get("stage") == "Writing" and s.get("incident"))
+        written = first(takes, lambda s: s.get("stage") == "RollingOut" and s.get("incident"))
+        assert written - recorded < 3, "the flags were written at once"
+        assert [m["reason"] for m in rollout.status["outbox"]] == ["FallbackStep"] * 3
+        version = rollout.body["metadata"]["resourceVersion"]
+        world.told(rollout, "CanaryStarted", *["FallbackStep"] * 3)
+        rollout.delete()
+        rollout.gone()
+    assert version
+
+
+def untold(status: Json) -> list[str]:
+    """Give the reasons of what has no Event yet."""
+    return [message["reason"] for message in status.get("outbox", []) if message["event"]]
+
+
+def command(rollout: Rollout) -> str:
+    return rollout.status["incident"]["command"]
+
+
+def metric(world: World, name: str) -> float:
+    """Read one of the operator's own metrics."""
+    lines = world.operator.get("/metrics")[1].splitlines()
+    return next(float(x.rpartition(" ")[2]) for x in lines if x.startswith(f"pecr_rollout_{name}"))
+
+
+def first(takes: list[Take], holds: Predicate) -> float:
+    """Give when a status was first seen, in seconds since the tape began."""
+    return next(take.seconds for take in takes if holds(take.status))
