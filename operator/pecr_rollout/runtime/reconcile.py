@@ -110,6 +110,7 @@ class Reconciler:
         self.seen.pop(key, None)
         self.news.pop(key, None)
         self.queue.drop(key)
+        self.teller.failed.pop(key, None)
         self.metrics.forget(key)
         for bench in self.benches.values():
             bench.dismiss(key)
@@ -235,6 +236,8 @@ class Reconciler:
             self.metrics.planned(rollout, drawn)
             log = logs.of_rollout(rollout, self.log_format)
             log.info("%s: %s", drawn.row, status.message)
+        if self.table.get(key) is None:
+            return  # it went meanwhile: nothing of it is shown any more
         opened = status.incident.opened_at if status.incident else None
         self.metrics.show(key, status, epoch(opened) if opened else None)
         evaluated = drawn.row in WOKEN_BY_EVALUATION

@@ -13,6 +13,7 @@ from pecr_rollout.lifecycle.outbox import Told
 from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.notify.letter import letter
 from pecr_rollout.runtime.notify.post import Post
+from pecr_rollout.runtime.queue import Key
 
 TRY_AGAIN: Final = 30.0
 """Seconds until the Events of a rollout are tried again after one could not be written."""
@@ -25,12 +26,12 @@ class Teller:
     Attributes:
         api: the API server.
         post: to the rollback owners; None where no receivers are configured.
-        failed: when an Event could not be written, by the rollout's uid, on the monotonic clock.
+        failed: when an Event could not be written, by rollout, on the monotonic clock.
     """
 
     api: Api
     post: Post | None = None
-    failed: dict[str, float] = field(default_factory=dict)
+    failed: dict[Key, float] = field(default_factory=dict)
 
     async def tell(self, rollout: ControllerRollout) -> Told:
         """Write the Events that are due, and hand the letters over.
@@ -41,19 +42,19 @@ class Teller:
         return Told(await self._announce(rollout), self._deliver(rollout))
 
     async def _announce(self, rollout: ControllerRollout) -> frozenset[str]:
-        uid, written = rollout.metadata.uid, set[str]()
+        meta, written = rollout.metadata, set[str]()
+        key = Key(meta.namespace, meta.name)
         due = [message for message in rollout.status.outbox if message.event]
-        if not due or time.monotonic() - self.failed.get(uid, -TRY_AGAIN) < TRY_AGAIN:
+        if not due or time.monotonic() - self.failed.get(key, -TRY_AGAIN) < TRY_AGAIN:
             return frozenset()
-        self.failed.pop(uid, None)
+        self.failed.pop(key, None)
         for message in due:
             try:
                 await announce(self.api, rollout, _announcement(message))
             except ClusterError as error:
-                self.failed[uid] = time.monotonic()
+                self.failed[key] = time.monotonic()
                 logs.LOGGER.warning(
-                    "%s/%s: the Event %s could not be written yet: %s",
-                    *(rollout.metadata.namespace, rollout.metadata.name, message.reason, error),
+                    "%s: the Event %s could not be written yet: %s", key, message.reason, error
                 )
                 break
             written.add(message.key)
