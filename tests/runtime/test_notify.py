@@ -137,6 +137,17 @@ async def test_a_dead_receiver_holds_up_nobody_else(office: Office) -> None:
         office.urls(well.url)  # ends the wait for it
 
 
+async def test_a_receiver_that_comes_back_does_not_wait_for_a_dead_one(office: Office) -> None:
+    with web() as ill, dead() as silent:
+        ill.answer = 503
+        office.urls(silent, ill.url)
+        for number in range(20):
+            office.post.deliver(one(number))
+        await office.until(lambda: ill.refused >= 20)
+        ill.answer = 200
+        await office.until(lambda: len(ill.got) == 20, 3)
+
+
 async def test_a_changed_secret_is_used_for_what_waits(office: Office) -> None:
     with web() as old, web() as new:
         old.answer = 410
@@ -148,9 +159,10 @@ async def test_a_changed_secret_is_used_for_what_waits(office: Office) -> None:
     assert new.keys() == ["u-1/FallbackStep/1"]
 
 
-async def test_without_a_url_it_waits_and_says_so(office: Office) -> None:
-    office.post.deliver(one())
-    await office.until(lambda: office.count("none", "failed") >= 2)
+async def test_without_a_url_it_is_offered_again_and_says_so(office: Office) -> None:
+    assert not office.post.deliver(one())
+    assert office.count("none", "failed") == 1
+    assert not office.post._under_way
     with web() as receiver:
         office.urls(receiver.url)
         await office.until(lambda: office.post.deliver(one()))
@@ -179,7 +191,7 @@ async def test_a_letter_is_sent_once_however_often_it_is_handed_over(office: Off
 async def test_more_than_can_be_under_way_wait_in_their_outbox(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "MOST_LETTERS", 2)
+    monkeypatch.setattr(posting, "MOST_COPIES", 2)
     with web() as receiver:
         office.urls(receiver.url)
         letters = [one(number) for number in range(3)]
