@@ -19,7 +19,7 @@ from integration.harness.specs import (
     TWO_STEPS,
     spec,
 )
-from integration.harness.waiting import PATIENCE
+from integration.harness.waiting import PATIENCE, wait_until
 from integration.harness.world import HELD
 
 pytestmark = pytest.mark.cluster
@@ -50,7 +50,7 @@ def once_each(world, rollout):
     notes = Counter(event["note"] for event in world.events(rollout))
     assert max(names.values()) == 1
     assert max(notes.values()) == 1, notes
-    rollout.await_(lambda s: not s["outbox"])
+    wait_until(lambda: not rollout.status["outbox"], explain=lambda: str(rollout.status["outbox"]))
 
 
 def test_a_whole_run(install):
