@@ -120,9 +120,7 @@ def test_an_event_that_was_not_written_is_told_by_the_next_process(install, ban)
     rollout.await_(lambda s: not s["outbox"])
     world.told(rollout, "CanaryStarted", "Aborted")
     event = world.events(rollout)[-1]
-    recorded = next(t.status["outbox"][0] for t in rollout.takes if t.status.get("outbox"))
     aborted = next(h for h in rollout.status["history"] if h["phase"] == "Aborted")
-    assert recorded["reason"] == "CanaryStarted"
     assert event["eventTime"].startswith(aborted["at"][:-1]), "it says when it was, not when told"
 
 
