@@ -22,8 +22,6 @@ EnvironmentMap = Annotated[
 ]
 
 HISTORY_LENGTH = 20
-OUTBOX_LENGTH = 64
-"""Messages on record at most: a start tells 20 at once, and 16 may wait for the rollback owner."""
 
 
 def instant(seconds: float) -> str:
@@ -214,6 +212,10 @@ class HistoryEntry(StatusModel):
     """What happened."""
     by: Annotated[str, Field(max_length=253)] | None = None
     """Who asked for it, where a person did."""
+
+
+OUTBOX_LENGTH = 64
+"""Messages on record at most: a start tells 20 at once, and 16 may wait for the rollback owner."""
 
 
 class OwnerMessage(StatusModel):
