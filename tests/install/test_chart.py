@@ -27,6 +27,7 @@ MATRIX = {
             "tokenSecret": {"name": "prometheus", "key": "token"},
             "caConfigMap": {"name": "ca", "key": "ca.crt"},
         },
+        "notifications": {"secretName": "receivers", "secretKey": "urls"},
         "image": {"digest": "sha256:" + "0" * 64},
         "imagePullSecrets": [{"name": "registry"}],
         "serviceAccount": {"annotations": {"a": "b"}},
@@ -44,6 +45,7 @@ MATRIX = {
             "metricsFrom": [{"namespaceSelector": {}}],
             "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
             "prometheusTo": [{"namespaceSelector": {}}],
+            "notificationTo": [{"namespaceSelector": {}}],
         },
         "monitoring": {
             "serviceMonitor": True, "podMonitor": True, "rules": True, "dashboard": True,

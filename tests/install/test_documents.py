@@ -77,6 +77,8 @@ def test_the_overlay_of_the_documents_builds(tmp_path):
     built = subprocess.run([kubectl, "kustomize", link], capture_output=True, text=True, check=True)
     assert "value: http://prometheus.observability.svc:9090" in built.stdout
     assert "--all-namespaces" in built.stdout
+    assert "name: PECR_NOTIFY_URLS_FILE\n          value: /notifications/urls" in built.stdout
+    assert "secretName: pecr-rollout-receivers" in built.stdout
 
 
 @pytest.mark.parametrize("folder", ["namespaced", "cluster-wide", "monitoring", "policies/fill-in"])

@@ -162,6 +162,12 @@ class Rollouts(RuleBasedStateMachine):
         self.world.settle()
         self.world.crash_after = None
 
+    @rule(receiver=st.sampled_from(["up", "dead", "none"]), hours=st.sampled_from([0, 0, 25]))
+    def notify(self, receiver, hours):
+        """Somebody's receiver dies, or comes back; a day later nobody wants to know any more."""
+        self.world.telling.receiver = receiver
+        self.world.tick(hours * 3600.0)
+
     @rule()
     def lose_a_status_write(self):
         self.world.lose_status = True

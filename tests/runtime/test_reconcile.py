@@ -10,6 +10,7 @@ from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Table
+from pecr_rollout.runtime.telling import Teller
 
 KEY = Key("ns", "rlm-engine")
 JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
@@ -30,7 +31,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
 
 @pytest.fixture
 def reconciler() -> Reconciler:
-    return Reconciler(None, {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    return Reconciler(None, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
 
 
 async def test_one_look_is_enough_while_nothing_changes(

@@ -214,6 +214,42 @@ class HistoryEntry(StatusModel):
     """Who asked for it, where a person did."""
 
 
+OUTBOX_LENGTH = 64
+"""Messages on record at most: a start tells 20 at once, and 16 may wait for the rollback owner."""
+
+
+class OwnerMessage(StatusModel):
+    """What the rollback owner is told beside the message itself."""
+
+    evidence: Text = ""
+    """The reasoning of the signals that it rests on."""
+    done: Text = ""
+    """What the operator did about it."""
+    comes_next: Text = ""
+    """What comes next, with the exact command."""
+
+
+class Message(StatusModel):
+    """What happened and is still to be told: by an Event, to the rollback owner, or both."""
+
+    key: Annotated[str, Field(max_length=512)]
+    """Derived from the transition; a repeat carries the same."""
+    at: Time
+    """When it happened."""
+    run: int = 0
+    """In which run."""
+    reason: Annotated[str, Field(max_length=64)]
+    """One word for machines."""
+    message: Text
+    """What happened."""
+    warning: bool = False
+    """Whether somebody should look."""
+    event: bool = True
+    """Whether its Event is still to be written."""
+    owner: OwnerMessage | None = None
+    """What the rollback owner is still to be told; absent where nothing is."""
+
+
 class Condition(StatusModel):
     """A condition in the usual form."""
 
@@ -280,5 +316,7 @@ class Status(StatusModel):
     """The intents that were handled."""
     history: Annotated[list[HistoryEntry], Field(max_length=HISTORY_LENGTH)] = []
     """The latest transitions, oldest first."""
+    outbox: Annotated[list[Message], Field(max_length=OUTBOX_LENGTH)] = []
+    """What is recorded and not told yet, oldest first; a new operator process tells it."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
     """Ready, Reconciling, Stalled for machines; the others for people."""

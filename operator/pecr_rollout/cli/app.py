@@ -120,6 +120,13 @@ def run_operator(
     prometheus_ca_file: Annotated[
         Path | None, typer.Option(help="Certificates to trust in place of the system's.")
     ] = None,
+    notify_urls_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PECR_NOTIFY_URLS_FILE",
+            help="File with apprise URLs of who is notified, one a line; it is a secret.",
+        ),
+    ] = None,
     listen_host: Annotated[
         str, typer.Option(help="Address of /metrics and /healthz; all of them if empty.")
     ] = "",
@@ -147,6 +154,7 @@ def run_operator(
         prometheus_url=prometheus_url,
         prometheus_token_file=prometheus_token_file,
         prometheus_ca_file=prometheus_ca_file,
+        notify_urls_file=notify_urls_file,
         listen_host=listen_host,
         listen_port=listen_port,
         log_format=log_format.value,

@@ -9,6 +9,7 @@ from pecr_rollout.lifecycle.draft import Plan, shortened
 from pecr_rollout.lifecycle.intents import misfits
 from pecr_rollout.lifecycle.judging import with_evidence, worth_writing
 from pecr_rollout.lifecycle.observation import Observation
+from pecr_rollout.lifecycle.outbox import with_outbox
 from pecr_rollout.lifecycle.reporting import decision_report, report_key
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.table import TABLE
@@ -62,6 +63,7 @@ def _answer_misfits(s: Situation, drawn: Plan) -> Plan:
 
 def _finished(observation: Observation, drawn: Plan) -> Plan:
     rollout, now = observation.rollout, observation.now
+    drawn = with_outbox(observation, drawn)
     return replace(drawn, status=with_conditions(drawn, rollout.metadata.generation, now))
 
 

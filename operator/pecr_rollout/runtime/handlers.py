@@ -43,6 +43,7 @@ async def rollout(event: kopf.RawEvent, memo: Reconciler, **_: object) -> None:
     key = Key(metadata["namespace"], metadata["name"])
     if event["type"] == "DELETED":
         memo.gone(key, metadata["uid"])
+        await memo.tell_last(body)
     elif memo.table.put(body):
         memo.outdate(key)
 

@@ -12,11 +12,13 @@ from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.handlers import REGISTRY
 from pecr_rollout.runtime.metrics import Metrics
+from pecr_rollout.runtime.notify.post import Post
 from pecr_rollout.runtime.queue import DueQueue
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.settings import WORKERS, Settings
 from pecr_rollout.runtime.surface import application, listening
 from pecr_rollout.runtime.table import Table
+from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.server import PrometheusServer
 
@@ -51,7 +53,13 @@ async def serve(settings: Settings) -> None:
         if not await api.serves(ROLLOUTS):
             raise SystemExit(NO_CRD)
         reconciler = Reconciler(
-            api, {prometheus.server.name: bench}, Table(), queue, metrics, settings.log_format
+            api,
+            {prometheus.server.name: bench},
+            Teller(api, _post(settings, queue, metrics, stack)),
+            Table(),
+            queue,
+            metrics,
+            settings.log_format,
         )
         app = application(
             metrics.registry, lambda: "", lambda: "" if ready.is_set() else "not watching yet"
@@ -88,6 +96,16 @@ async def _together(
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
+
+
+def _post(
+    settings: Settings, queue: DueQueue, metrics: Metrics, stack: AsyncExitStack
+) -> Post | None:
+    if settings.notify_urls_file is None:
+        return None
+    post = Post(settings.notify_urls_file, queue.add, metrics.notified)
+    stack.callback(post.close)
+    return post
 
 
 def _server(settings: Settings) -> PrometheusServer:

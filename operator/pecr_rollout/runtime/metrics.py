@@ -9,6 +9,7 @@ from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import Phase, Status
 from pecr_rollout.cluster.resources import Resource
 from pecr_rollout.lifecycle.draft import Plan
+from pecr_rollout.lifecycle.outbox import NOT_TOLD
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.client import Asking
 
@@ -69,6 +70,12 @@ class Metrics:
         self.requests = counter(
             "api_requests_total", "Requests to the API server.", "verb", "resource", "code"
         )
+        self.notifications = counter(
+            "notifications_total", "Tries to notify a rollback owner.", "service", "outcome"
+        )
+        self.given_up = counter(
+            "notifications_given_up_total", "Notifications that no receiver took in time."
+        )
         self.errors = counter("reconcile_errors_total", "Reconciles that failed.", "reason")
 
     def evaluated(self, count: int, late: float) -> None:
@@ -86,9 +93,14 @@ class Metrics:
         """Count a request to the API server."""
         self.requests.labels(verb, resource.plural, str(status)).inc()
 
+    def notified(self, service: str, taken: bool) -> None:
+        """Count a try to notify; a service is one that apprise knows."""
+        self.notifications.labels(service, "sent" if taken else "failed").inc()
+
     def planned(self, rollout: ControllerRollout, plan: Plan) -> None:
         """Show what held after a status write."""
         self.transitions.labels(plan.row).inc()
+        self.given_up.inc(sum(note.reason == NOT_TOLD for note in plan.notes))
         before, now = rollout.status.fallback, plan.status.fallback
         taken = now.taken[len(before.taken) if before else 0 :] if now else []
         breached = [v.name for v in plan.status.signals if v.verdict == "Breached"]

@@ -1,10 +1,11 @@
 """The reconcile step, one for every rollout and every wake-up.
 
-observe -> judge -> plan -> carry out -> one status write, if it changed -> then Events and metrics.
+observe -> judge -> plan -> carry out -> tell what is on record -> one status write, if it changed.
 """
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,13 +22,13 @@ from pecr_rollout.cluster.errors import (
     NotFoundError,
     RefusedError,
 )
-from pecr_rollout.cluster.events import Announcement, announce
 from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.observe import observe
 from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.observation import Cluster, Observation
+from pecr_rollout.lifecycle.outbox import without
 from pecr_rollout.lifecycle.plan import blocked, plan, worth_writing
 from pecr_rollout.lifecycle.situation import Situation, judged
 from pecr_rollout.lifecycle.stages import wants_preflight
@@ -37,6 +38,7 @@ from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.table import Body, Table, Watched
+from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.runtime.unreadable import stall_unreadable
 
 RETRY_AFTER: Final = 1.0
@@ -60,6 +62,7 @@ class Reconciler:
     Attributes:
         api: the API server.
         benches: the judges, by the name of their Prometheus.
+        teller: tells what is on record.
         table: the rollouts that are known.
         queue: when each is due.
         metrics: the operator's own.
@@ -70,6 +73,7 @@ class Reconciler:
 
     api: Api
     benches: Mapping[str, Bench]
+    teller: Teller
     table: Table
     queue: DueQueue
     metrics: Metrics
@@ -96,11 +100,17 @@ class Reconciler:
             if other.namespace == key.namespace:
                 self.outdate(other)
 
+    async def tell_last(self, body: Body) -> None:
+        """Tell what is still on record of a rollout that is gone."""
+        with suppress(ValidationError):
+            await self.teller.tell(read(body))
+
     def forget(self, key: Key) -> None:
         """Drop everything about a rollout that is gone."""
         self.seen.pop(key, None)
         self.news.pop(key, None)
         self.queue.drop(key)
+        self.teller.failed.pop(key, None)
         self.metrics.forget(key)
         for bench in self.benches.values():
             bench.dismiss(key)
@@ -157,6 +167,8 @@ class Reconciler:
             return
         observation = await self._observe(key, rollout)
         drawn = plan(observation)
+        if rollout.metadata.deletion_timestamp is not None:
+            await self.teller.tell(rollout)  # it may be gone after what is carried out
         try:
             await self._carry_out(key, rollout, observation.cluster, drawn)
         except PERSONAL as error:
@@ -216,14 +228,20 @@ class Reconciler:
             await execute(self.api, rollout, cluster, action)
 
     async def _record(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
-        status = drawn.status
+        # what is told here was recorded by an earlier write, and goes off the record with this one
+        status = without(drawn.status, await self.teller.tell(rollout))
         if worth_writing(rollout.status, status, now):
             status = status.model_copy(update={"figures_at": instant(now)})
             await self._write(key, rollout, status)
-            await self._tell(rollout, drawn, now)
+            self.metrics.planned(rollout, drawn)
+            log = logs.of_rollout(rollout, self.log_format)
+            log.info("%s: %s", drawn.row, status.message)
+        if self.table.get(key) is None:
+            return  # it went meanwhile: nothing of it is shown any more
         opened = status.incident.opened_at if status.incident else None
         self.metrics.show(key, status, epoch(opened) if opened else None)
-        if drawn.due is not None and drawn.row not in WOKEN_BY_EVALUATION:
+        evaluated = drawn.row in WOKEN_BY_EVALUATION
+        if drawn.due is not None and (drawn.due <= now or not evaluated):
             self.queue.add(key, drawn.due - now)
 
     async def _write(self, key: Key, rollout: ControllerRollout, status: Status) -> None:
@@ -231,17 +249,3 @@ class Reconciler:
             self.table.put(await write_status(self.api, rollout, status))
         except NotFoundError:
             self.gone(key, rollout.metadata.uid)
-
-    async def _tell(self, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
-        """Tell what happened, now that it is recorded."""
-        self.metrics.planned(rollout, drawn)
-        log = logs.of_rollout(rollout, self.log_format)
-        log.info("%s: %s", drawn.row, drawn.status.message)
-        for note in drawn.notes:
-            announcement = Announcement(
-                note.key, note.reason, note.message, now, warning=note.kind == "Warning"
-            )
-            try:
-                await announce(self.api, rollout, announcement)
-            except ClusterError as error:
-                log.warning("the Event %s could not be written: %s", note.reason, error)

@@ -17,6 +17,8 @@ class Settings:
         prometheus_url: the Prometheus that scrapes the controller's pods.
         prometheus_token_file: a bearer token, read again for every query.
         prometheus_ca_file: certificates to trust in place of the system's.
+        notify_urls_file: apprise URLs of the rollback owners' receivers, one a line, read again for
+            every try; nobody is notified if None.
         listen_host: address of /metrics and /healthz; all addresses if empty.
         listen_port: port of /metrics and /healthz; 0 takes a free one.
         log_format: plain or json.
@@ -28,6 +30,7 @@ class Settings:
     prometheus_url: str
     prometheus_token_file: Path | None = None
     prometheus_ca_file: Path | None = None
+    notify_urls_file: Path | None = None
     listen_host: str = ""
     listen_port: int = 8080
     log_format: str = "plain"

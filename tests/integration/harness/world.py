@@ -332,6 +332,12 @@ class World:
         last = {take.uid: take.status for take in self.tape.takes}  # of those that went before, too
         incidents = {s["incident"]["id"] for s in last.values() if s.get("incident")}
         settle_on(lambda: self._check_left(incidents), 40)
+        settle_on(self._check_forgotten, 10)
+
+    def _check_forgotten(self) -> None:
+        shown = self.operator.get("/metrics")[1]
+        assert "pecr_rollout_operator_info" in shown
+        assert "pecr_rollout_phase{" not in shown, "a rollout that is gone is still shown"
 
     def _check_left(self, incidents: set[str]) -> None:
         for plural in ("controllerrollouts", "controllerrevisions"):
