@@ -3,6 +3,7 @@
 observe -> judge -> plan -> carry out -> one status write, if it changed -> then Events and metrics.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,8 @@ class Reconciler:
         queue: when each is due.
         metrics: the operator's own.
         log_format: plain or json.
+        selector: of the labels of the rollouts that are ours; all if empty.
+        over: set when nothing is watched any more.
         seen: the last observation of each rollout, until a watch or a write makes it old.
         news: how often a watch made an observation of each rollout old.
     """
@@ -74,6 +77,8 @@ class Reconciler:
     queue: DueQueue
     metrics: Metrics
     log_format: str = "plain"
+    selector: str = ""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
     news: dict[Key, int] = field(default_factory=dict)
 
@@ -134,11 +139,11 @@ class Reconciler:
         """Answer a conflict: somebody was faster than the watch told us."""
         self.seen.pop(key, None)
         try:
-            body = await self.api.find(ROLLOUTS, *key)
+            found = await self.api.list_all(ROLLOUTS, key.namespace, self.selector, name=key.name)
         except ClusterError:
-            body = None
-        if body is not None:
-            self.table.put(body)
+            found = []
+        for body in found:
+            self.table.renew(body)
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:
@@ -172,7 +177,7 @@ class Reconciler:
             bench.dismiss(key)
         written = await stall_unreadable(self.api, body, error, time.time())
         if written is not None:
-            self.table.put(written)
+            self.table.renew(written)
 
     async def _observe(self, key: Key, rollout: ControllerRollout) -> Observation:
         bench = self.benches.get(rollout.spec.analysis.prometheus)
@@ -228,7 +233,7 @@ class Reconciler:
 
     async def _write(self, key: Key, rollout: ControllerRollout, status: Status) -> None:
         try:
-            self.table.put(await write_status(self.api, rollout, status))
+            self.table.renew(await write_status(self.api, rollout, status))
         except NotFoundError:
             self.gone(key, rollout.metadata.uid)
 
