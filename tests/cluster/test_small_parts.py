@@ -22,7 +22,7 @@ from pecr_rollout.cluster.names import bounded
 from pecr_rollout.cluster.permissions import PERMISSIONS
 from pecr_rollout.cluster.preflight.capacity import pod_demand, quantity
 from pecr_rollout.cluster.preflight.readers import config_maps_read
-from pecr_rollout.cluster.selectors import fits, selector_text, widest
+from pecr_rollout.cluster.selectors import fits, is_selector, selector_text, widest
 from pecr_rollout.cluster.snapshot import from_data, snapshot_manifest
 from pecr_rollout.lifecycle.observation import Flags, Snapshot
 
@@ -64,6 +64,32 @@ def test_a_selector_as_text():
 def test_fits(change, expected):
     labels = {"app": "x", "tier": "a", "there": "1"} | change
     assert fits(SELECTOR, labels) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "!a",
+        "a=b",
+        "a==b",
+        "a!=b",
+        "a=",
+        "x.io/a in (b, c), d",
+        "a notin (b),!c",
+        selector_text(SELECTOR),
+    ],
+)
+def test_a_selector_is_one(text):
+    assert is_selector(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "=b", "a=b c", "a in b", "a in ()x", "a,", "a=b;c=d", "-a", "a/b/c", "a in", "$(a)"],
+)
+def test_no_selector_is_none(text):
+    assert not is_selector(text)
 
 
 def test_the_target_selector_covers_its_clone():

@@ -4,6 +4,8 @@ import asyncio
 import signal
 from dataclasses import dataclass, field, replace
 
+from prometheus_client import CollectorRegistry, Gauge
+
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.election import Candidate, Pace
 from pecr_rollout.runtime import alarm
@@ -33,6 +35,12 @@ class Role:
     watching: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def show(self, registry: CollectorRegistry) -> None:
+        """Show it as a metric: of all that are scraped, one is 1."""
+        text = "1 while this process acts, 0 while it stands by."
+        gauge = Gauge("pecr_rollout_leading", text, registry=registry)
+        gauge.set_function(lambda: float(self.standing is None or self.standing.left() > 0))
+
     def problem(self) -> str:
         """Say why it is not ready; empty if it is. To stand by is to be ready."""
         if self.watching.is_set() or (self.standing and self.standing.looking):
@@ -51,13 +59,14 @@ class Role:
         Raises:
             ClusterError: it may not even stand.
         """
-        if self.standing is None:
-            return True
+        return self.standing is None or await self._elected(self.standing)
+
+    async def _elected(self, standing: Candidate) -> bool:
         loop = asyncio.get_running_loop()
         for told in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(told, self.stop.set)
-        LOGGER.info("standing by for %s as %s", self.standing, self.standing.me)
-        won = asyncio.create_task(self.standing.stand())
+        LOGGER.info("standing by for %s as %s", standing, standing.me)
+        won = asyncio.create_task(standing.stand())
         stopped = asyncio.create_task(self.stop.wait())
         await asyncio.wait((won, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -65,5 +74,5 @@ class Role:
             won.cancel()
             return False
         before = won.result()
-        LOGGER.info("leading: %s was %s", self.standing, f"{before}'s" if before else "free")
+        LOGGER.info("leading: %s was %s", standing, f"{before}'s" if before else "free")
         return True

@@ -63,6 +63,7 @@ async def serve(settings: Settings) -> None:
         if not await api.serves(ROLLOUTS):
             raise SystemExit(NO_CRD)
         role = Role(candidate(api, settings.election) if settings.election else None)
+        role.show(metrics.registry)
         app = application(metrics.registry, lambda: "", role.problem, role.name)
         port = await stack.enter_async_context(
             listening(app, settings.listen_host, settings.listen_port)
@@ -80,7 +81,6 @@ async def serve(settings: Settings) -> None:
             settings.selector,
         )
         if await role.won():
-            metrics.leading.set(1)
             await _together(settings, reconciler, bench, role)
 
 

@@ -34,7 +34,6 @@ class Metrics:
         Info(PREFIX + "operator", "The operator's build.", registry=registry).info(
             {"version": __version__}
         )
-        self.leading = gauge("leading", "1 while this process acts, 0 while it stands by.")
         self.phase = gauge("phase", "1 for the phase that a rollout is in.", *OF_ROLLOUT, "phase")
         self.step = gauge("step", "Step of the canary, from 1; 0 without one.", *OF_ROLLOUT)
         self.verdict = gauge(
