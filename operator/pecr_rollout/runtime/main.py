@@ -107,6 +107,7 @@ async def _together(settings: Settings, reconciler: Reconciler, bench: Bench, ro
     try:
         done, _ = await asyncio.wait((watcher, *others), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        role.stop.set()  # or kopf waits for whoever waits for it
         await _end(*others)
         if role.standing is not None:  # nothing acts any more: another one may
             await role.standing.resign()
