@@ -6,6 +6,7 @@ import pytest
 
 from cluster.builders import UID, container, rollout
 from pecr_rollout.cluster import resources
+from pecr_rollout.cluster.election import Pace
 from pecr_rollout.cluster.errors import (
     AlreadyExistsError,
     ClusterError,
@@ -195,3 +196,17 @@ def test_dig_and_owners():
     assert resources.dig({"a": {"b": 1}}, "a", "b") == 1
     assert resources.dig({"a": None}, "a", "b") is None
     assert resources.controller_uid({"metadata": {}}) is None
+
+
+@pytest.mark.parametrize("duration", [5, 10, 3600])
+def test_the_times_of_an_election_follow_each_other(duration):
+    pace = Pace(duration)
+    assert pace.looks <= pace.renews < pace.acts < pace.dies < duration
+    one_try = pace.renews  # as long as a request may take
+    assert pace.renews + one_try + pace.looks + one_try <= pace.acts, "there is time for another"
+
+
+def test_the_shipped_times_are_those_that_are_promised():
+    pace = Pace()
+    assert (pace.duration, pace.renews, pace.acts, pace.dies, pace.looks) == (10, 2, 7, 8.5, 1)
+    assert pace.duration + pace.looks + 4 <= 15, "a second look, and seconds to start"

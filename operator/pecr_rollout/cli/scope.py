@@ -17,7 +17,7 @@ LeaderElect = Annotated[
 LeaseName = Annotated[str, typer.Option(help="Of the Lease; made of what is watched if empty.")]
 LeaseNamespace = Annotated[str, typer.Option(help="Of the Lease; in a pod, its own if empty.")]
 LeaseDuration = Annotated[
-    int, typer.Option(min=3, max=3600, help="Seconds until a standby takes over.")
+    int, typer.Option(min=5, max=3600, help="Seconds until a standby takes over.")
 ]
 
 POD: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
