@@ -31,7 +31,7 @@ def test_the_lease_is_in_the_pods_own_namespace(tmp_path):
         (["--leader-elect"], "--leader-elect: say --lease-namespace"),
         (
             ["--leader-elect", "--lease-duration", "1"],
-            "'--lease-duration': Input should be greater than or equal to 5",
+            "greater than or equal to 5",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from pecr_rollout import __version__
 from pecr_rollout.cli import scope
 from pecr_rollout.cli.lint.render import Format
 from pecr_rollout.cli.problem import Refused
+
+if TYPE_CHECKING:
+    from pecr_rollout.runtime.settings import Settings
 
 WRONG_COMMAND_LINE = 1
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -136,20 +139,15 @@ def run_operator(
         LogFormat.PLAIN
     ),
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every reconcile.")] = False,
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
-    ] = None,
+    kubeconfig: scope.Kubeconfig = None,
 ) -> int:
     """Run the operator."""
-    if bool(namespace) == all_namespaces:
-        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    namespaces = scope.namespaces(namespace, all_namespaces)
     if not prometheus_url.startswith(("http://", "https://")):
         raise typer.BadParameter(f"--prometheus-url: {prometheus_url!r} is no http or https URL")
-    from pecr_rollout.cluster.errors import ClusterError  # noqa: PLC0415
-    from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
-    from pecr_rollout.runtime.settings import Election, Settings  # noqa: PLC0415
+    from pecr_rollout.runtime.settings import Election, Settings  # noqa: PLC0415 - one command's
 
-    namespaces, election = tuple(namespace or ()), None
+    election = None
     if leader_elect:
         name = lease_name or scope.lease_name(namespaces, selector)
         election = Election(scope.lease_namespace(lease_namespace), name, lease_duration)
@@ -166,6 +164,13 @@ def run_operator(
         verbose=verbose,
         kubeconfig=kubeconfig,
     )
+    return _operate(settings)
+
+
+def _operate(settings: "Settings") -> int:
+    from pecr_rollout.cluster.errors import ClusterError  # noqa: PLC0415
+    from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
+
     try:
         return run_runtime(settings)
     except OSError as error:
@@ -187,17 +192,14 @@ def unfinished(
     release: Annotated[
         bool, typer.Option("--release", help="Take the finalizers off; flags stay as they are.")
     ] = False,
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
-    ] = None,
+    kubeconfig: scope.Kubeconfig = None,
 ) -> int:
     """List the rollouts that an uninstall would leave in the middle.
 
     Exit status: 0 there are none (or all were released), 1 a wrong command line or no answer,
     2 there are some.
     """
-    if bool(namespace) == all_namespaces:
-        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    namespaces = list(scope.namespaces(namespace, all_namespaces))
     from pecr_rollout.cli.unfinished import unfinished as tell  # noqa: PLC0415 - one command's own
 
-    return tell(namespace or [], scope.checked(selector), kubeconfig, release=release)
+    return tell(namespaces, scope.checked(selector), kubeconfig, release=release)

@@ -19,9 +19,23 @@ LeaseNamespace = Annotated[str, typer.Option(help="Of the Lease; in a pod, its o
 LeaseDuration = Annotated[
     int, typer.Option(min=5, max=3600, help="Seconds until a standby takes over.")
 ]
+Kubeconfig = Annotated[
+    str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
+]
 
 POD: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where a pod reads its namespace."""
+
+
+def namespaces(given: list[str] | None, everywhere: bool) -> tuple[str, ...]:
+    """Give the namespaces to look at; none for the whole cluster.
+
+    Raises:
+        BadParameter: some and all of them are wanted, or neither.
+    """
+    if bool(given) == everywhere:
+        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    return tuple(given or ())
 
 
 def checked(selector: str) -> str:
