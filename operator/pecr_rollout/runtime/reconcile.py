@@ -138,12 +138,17 @@ class Reconciler:
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us."""
         self.seen.pop(key, None)
+        known = self.table.get(key)
         try:
             found = await self.api.list_all(ROLLOUTS, key.namespace, self.selector, name=key.name)
         except ClusterError:
-            found = []
+            self.queue.add(key, RETRY_AFTER)
+            return
         for body in found:
             self.table.renew(body)
+        if known is not None and not found:  # gone, or no longer ours
+            self.gone(key, known["metadata"]["uid"])
+            return
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:
