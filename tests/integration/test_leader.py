@@ -108,8 +108,8 @@ def in_the_middle(world, another, wire, install):
     """A leader in the middle of writing a fallback's flags, and a standby."""
     another.arguments += electing(world, "--lease-duration", str(SOON))
     another.arguments += ["--kubeconfig", str(wire.kubeconfig)]
-    another.start(wait=False)
-    wait_until(another.ready)
+    another.start()
+    wait_until(lambda: leads(another))
     world.operator.arguments += electing(world, "--lease-duration", str(SOON))
     install(violating(until=1))
     wait_until(lambda: role(world.operator) == (200, "standby"))
