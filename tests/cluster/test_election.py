@@ -103,6 +103,7 @@ async def test_who_could_not_renew_in_time_is_through(several):
         await one.keep()
     await one.resign()
     assert (await several.lease())["spec"]["holderIdentity"] == "one", "it may be another's by now"
+    assert several.alarms[-1] == PACE.duration
 
 
 async def test_given_up_it_is_free_at_once(several):

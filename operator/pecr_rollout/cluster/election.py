@@ -157,13 +157,16 @@ class Candidate:
         raise LeaseLostError(f"{self} was not renewed for {self.pace.acts:g} s: {trouble}")
 
     async def resign(self) -> None:
-        """Give the Lease up, if it is held, so that nobody has to wait until it expires."""
+        """Give the Lease up, so that nobody has to wait until it expires; for when nothing acts.
+
+        If it was lost, nothing is written, and the process has to be over soon all the same.
+        """
         held = self.left() > 0
         self._until = -math.inf
         if held:
             with contextlib.suppress(ClusterError):  # then it expires
                 await self._write({"holderIdentity": None, "renewTime": micro_time()})
-        self.renewed(0)
+        self.renewed(0 if held else self.pace.duration)
 
     async def _look(self) -> str:
         """Read the Lease, and note when it last changed; gives its holder."""
