@@ -20,7 +20,10 @@ FILL_IN = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolic
 MATRIX = {
     "the least": {},
     "cluster-wide": {"watch": {"scope": "Cluster"}, "uninstall": {"unfinished": "Release"}},
-    "two namespaces": {"watch": {"namespaces": ["a", "b"]}, "uninstall": {"unfinished": "Release"}},
+    "two namespaces": {
+        "watch": {"namespaces": ["a", "b"], "selector": "team in (search, ads),!legacy"},
+        "uninstall": {"unfinished": "Release"},
+    },
     "everything": {
         "prometheus": {
             "url": "https://prometheus:9090",
@@ -39,7 +42,7 @@ MATRIX = {
         "affinity": {"nodeAffinity": {}},
         "podAnnotations": {"a": "b"},
         "podLabels": {"a": "b"},
-        "podDisruptionBudget": {"enabled": True},
+        "replicas": 3,
         "networkPolicy": {
             "enabled": True,
             "metricsFrom": [{"namespaceSelector": {}}],
@@ -104,7 +107,9 @@ def test_valid_for(helm, name, version):
     [
         ({"prometheus": {"url": ""}}, "prometheus.url is needed"),
         ({"prometheus": {"url": "prometheus:9090"}}, "prometheus"),
-        (URL | {"replicas": 3}, "replicas"),
+        (URL | {"replica": 3}, "replica"),
+        (URL | {"replicas": 0}, "replicas"),
+        (URL | {"leaderElection": {"durationSeconds": 1}}, "durationSeconds"),
         (URL | {"watch": {"scope": "Everywhere"}}, "scope"),
         (URL | {"watch": {"namespaces": ["Not_A_Name"]}}, "namespaces"),
         (URL | {"image": {"digest": "latest"}}, "digest"),

@@ -12,7 +12,10 @@ from pecr_packaging.render import CHART, ROOT, render
 from pecr_rollout.cli.main import run
 
 COMMAND = re.compile(r"^(?: {4}| {7})((?:kubectl|helm|pecr-rollout) .*)$", re.MULTILINE)
-DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("install", "security", "upgrade", "gitops")]
+DOCUMENTS = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("install", "security", "upgrade", "gitops", "reliability")
+]
 DOCUMENTS.append(ROOT / "SECURITY.md")
 
 

@@ -3,6 +3,7 @@
 observe -> judge -> plan -> carry out -> tell what is on record -> one status write, if it changed.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -67,6 +68,8 @@ class Reconciler:
         queue: when each is due.
         metrics: the operator's own.
         log_format: plain or json.
+        selector: of the labels of the rollouts that are ours; all if empty.
+        over: set when nothing is watched any more.
         seen: the last observation of each rollout, until a watch or a write makes it old.
         news: how often a watch made an observation of each rollout old.
     """
@@ -78,6 +81,8 @@ class Reconciler:
     queue: DueQueue
     metrics: Metrics
     log_format: str = "plain"
+    selector: str = ""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
     news: dict[Key, int] = field(default_factory=dict)
 
@@ -143,12 +148,17 @@ class Reconciler:
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us."""
         self.seen.pop(key, None)
+        known = self.table.get(key)
         try:
-            body = await self.api.find(ROLLOUTS, *key)
+            found = await self.api.list_all(ROLLOUTS, key.namespace, self.selector, name=key.name)
         except ClusterError:
-            body = None
-        if body is not None:
-            self.table.put(body)
+            self.queue.add(key, RETRY_AFTER)
+            return
+        for body in found:
+            self.table.renew(body)
+        if known is not None and not found:  # gone, or no longer ours
+            self.gone(key, known["metadata"]["uid"])
+            return
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:
@@ -184,7 +194,7 @@ class Reconciler:
             bench.dismiss(key)
         written = await stall_unreadable(self.api, body, error, time.time())
         if written is not None:
-            self.table.put(written)
+            self.table.renew(written)
 
     async def _observe(self, key: Key, rollout: ControllerRollout) -> Observation:
         bench = self.benches.get(rollout.spec.analysis.prometheus)
@@ -246,6 +256,6 @@ class Reconciler:
 
     async def _write(self, key: Key, rollout: ControllerRollout, status: Status) -> None:
         try:
-            self.table.put(await write_status(self.api, rollout, status))
+            self.table.renew(await write_status(self.api, rollout, status))
         except NotFoundError:
             self.gone(key, rollout.metadata.uid)

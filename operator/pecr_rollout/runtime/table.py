@@ -51,6 +51,11 @@ class Table:
         self._watch(key, frozenset(_depends_on(key, body.get("spec"))))
         return True
 
+    def renew(self, body: Body) -> None:
+        """Take the answer to a request of ours, unless the rollout was let go meanwhile."""
+        if Key(body["metadata"]["namespace"], body["metadata"]["name"]) in self._bodies:
+            self.put(body)
+
     def drop(self, key: Key, uid: str) -> bool:
         """Forget a rollout that is gone, if it is not another of the same name."""
         known = self._bodies.get(key)
