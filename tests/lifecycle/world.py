@@ -83,6 +83,7 @@ class World:
         log: every action that was carried out.
         notes: what was told, in order.
         incidents: every incident that no person has acknowledged, with its target.
+        foretold: acknowledgements that were set before their incident was there, by rollout.
     """
 
     now: float = START
@@ -104,6 +105,7 @@ class World:
     notes: list[tuple[str, Note]] = field(default_factory=list)
     rows: list[tuple[str, str]] = field(default_factory=list)
     incidents: dict[str, str] = field(default_factory=dict)
+    foretold: dict[str, str | None] = field(default_factory=dict)
     before: dict[str, Before] = field(default_factory=dict)
     preflights: int = 0
     outsiders: int = 0
@@ -152,6 +154,8 @@ class World:
     def annotate(self, key: str, value: str | None, name: str = "demo") -> "World":
         """Set an annotation."""
         body = self.rollouts[name]
+        if key == ACKNOWLEDGE and value != body["metadata"]["annotations"].get(key):
+            self.foretold[body["metadata"]["uid"]] = None if value in self.incidents else value
         if value is None:
             body["metadata"]["annotations"].pop(key, None)
         else:
@@ -774,6 +778,8 @@ class World:
         )
         if was is not None and now is None:
             assert acknowledged == was, "an incident was closed by nobody"
+            foretold = self.foretold.get(rollout.metadata.uid)
+            assert was != foretold, "an incident was closed by somebody who had not seen it"
         if was != now:
             if was is not None:
                 self.incidents.pop(was, None)

@@ -196,7 +196,7 @@ class Handled(StatusModel):
     abort: Name | None = None
     """Of pecr.dev/abort."""
     refused: Annotated[list[Name], Field(max_length=3)] = []
-    """Values that did not fit and were answered by an Event."""
+    """Values that did not fit when they were first seen; they never will, until set again."""
 
 
 class HistoryEntry(StatusModel):
