@@ -49,8 +49,5 @@ def test_a_text_of_a_resource_forges_no_line(capsys: pytest.CaptureFixture[str])
     logs.of_rollout(a_rollout(), "plain").info("%s", "x\ny\u2028z\x1b[31m Größe")
     [line] = capsys.readouterr().err.splitlines()
     assert line.endswith("ns/a run 3: x\\ny\\u2028z\\x1b[31m Größe")
-    try:
-        raise ValueError("why")
-    except ValueError:
-        logs.LOGGER.exception("a bug")
+    logs.LOGGER.error("a bug", exc_info=ValueError("why"))
     assert "\nValueError: why" in capsys.readouterr().err, "a traceback keeps its lines"
