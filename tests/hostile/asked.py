@@ -10,6 +10,7 @@ from pecr_rollout.api.enums import BaselineSource
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import Window
 from pecr_rollout.cluster.names import clone_name
+from pecr_rollout.lifecycle.observation import Progress, Workload
 from pecr_rollout.lifecycle.situation import Judged
 from pecr_rollout.runtime.bench import Bench, open_case
 from pecr_rollout.runtime.checks import _checked
@@ -18,6 +19,7 @@ from pecr_rollout.telemetry import preflight
 from runtime.server import TICK, Server, traffic
 from telemetry.asking import START
 
+TARGET = Workload("d", "u", "1", 3, "t", None, Progress.COMPLETE)
 HASH = "6c7b8d9f5c"
 VALUES = {"value", "val"}
 """Where a text stands in a query that is taken apart: a matcher's, and a string's by itself."""
@@ -38,7 +40,7 @@ async def asked(rollout: ControllerRollout) -> list[str]:
         judged = Judged((cohort,), rest, BaselineSource.CONCURRENT, 600.0, 0)
         bench.hear(key, open_case(rollout, rollout.spec, judged, None))
         await bench.evaluate([key], START + TICK)
-    await preflight.check(server, _checked(rollout, 3, {}), START)
+    await preflight.check(server, _checked(rollout, TARGET, {}), START)
     return list(dict.fromkeys(server.queries))
 
 

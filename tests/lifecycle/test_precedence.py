@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,9 @@ from lifecycle.words import ADAPTIVE, BEFORE, ENGINE, MODES, ONE_STEP
 from lifecycle.world import World
 from pecr_rollout.api.rollout import ACKNOWLEDGE
 from pecr_rollout.api.status import Phase, Stage
+from pecr_rollout.lifecycle.observation import Finding, Preflight, Severity
+from pecr_rollout.lifecycle.plan import plan
+from pecr_rollout.lifecycle.stages import LOOK_AGAIN
 
 Act = Callable[[World], object]
 
@@ -298,3 +302,13 @@ def test_who_acknowledged_is_recorded_and_cut_to_what_the_status_takes():
     world.mood = "good"
     world.annotate("pecr.dev/acknowledged-by", "o" * 600).acknowledge().settle()
     assert any(entry.by == "o" * 253 for entry in world.status().history)
+
+
+def test_what_passes_by_itself_is_waited_for_and_is_no_stall():
+    world = World().apply()
+    finding = Finding(Severity.WAITING, "NoSeriesYet", "Too early.")
+    observation = replace(world.look(), preflight=Preflight((finding,)))
+    drawn = plan(observation)
+    assert (drawn.row, drawn.stalled, drawn.due) == ("preflight", None, world.now + LOOK_AGAIN)
+    assert drawn.status.phase is Phase.PENDING
+    assert drawn.status.message == "NoSeriesYet: Too early."
