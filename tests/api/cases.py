@@ -235,8 +235,8 @@ def _rest() -> Iterator[Bad]:
         ("stopReasons", "none of stopReasons.bridge_*"),
     ):
         fixed = {"source": "Fixed", "rates": {k: v for k, v in RATES.items() if k != rate}}
-        cure = "give the baseline's rate of every signal that the slo compares with it; found "
-        yield Bad({"spec/baseline": fixed}, "spec.baseline.rates", cure + missing)
+        every = "give the baseline's rate of every signal that the slo compares with it; found "
+        yield Bad({"spec/baseline": fixed}, "spec.baseline.rates", every + missing)
     fixed = {"source": "Fixed", "rates": RATES | {"stopReasons": {"bridge": 0.1}}}
     yield Bad({"spec/baseline": fixed}, "spec.baseline.rates", "found none of stopReasons.bridge_*")
     rates = {"source": "Recorded", "rates": {}}
