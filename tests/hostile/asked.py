@@ -3,6 +3,7 @@
 import json
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cluster.builders import UID
@@ -16,7 +17,11 @@ from pecr_rollout.runtime.bench import Bench, open_case
 from pecr_rollout.runtime.checks import _checked
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry import preflight
-from runtime.server import TICK, Server, traffic
+from pecr_rollout.telemetry.client import Sample
+from pecr_rollout.telemetry.clock import ServerClock
+from pecr_rollout.telemetry.counters import MARK, SEEN
+from pecr_rollout.telemetry.server import PrometheusServer
+from runtime.server import TICK
 from telemetry.asking import START
 
 TARGET = Workload("d", "u", "1", 3, "t", None, Progress.COMPLETE)
@@ -25,10 +30,30 @@ VALUES = {"value", "val"}
 """Where a text stands in a query that is taken apart: a matcher's, and a string's by itself."""
 
 
+class Recorder:
+    """A Prometheus that has one sample of one pod, whatever is asked."""
+
+    def __init__(self) -> None:
+        self.server = PrometheusServer(url="http://stand-in")
+        self.clock = ServerClock()
+        self.queries: list[str] = []
+
+    async def now(self) -> float:
+        return START + TICK
+
+    async def instant(self, query: str, at: float, read: Callable[[list[Sample]], Any]) -> Any:
+        self.queries.append(query)
+        return read([Sample({"namespace": "n", "pod": "p", MARK: SEEN}, at, at)])
+
+    async def range(self, query: str, *how: Any) -> Any:
+        self.queries.append(query)
+        *_, read = how
+        return read([])
+
+
 async def asked(rollout: ControllerRollout) -> list[str]:
     """Give every query: of the preflight, of the history, of the evidence and of the figures."""
-    server = Server(traffic(4, 0.0))
-    server.time = START + TICK
+    server = Recorder()
     window = Window(since=START)
     rollout = rollout.model_copy(
         update={"status": rollout.status.model_copy(update={"window": window})}

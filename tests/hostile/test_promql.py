@@ -11,12 +11,11 @@ from hostile.schema import named, schema
 from hostile.texts import HOSTILE
 from pecr_rollout.api.rollout import ControllerRollout, read
 from pecr_rollout.contract.signals import BUDGET_VIOLATIONS
+from pecr_rollout.runtime import bench
 from pecr_rollout.telemetry import promql
 from pecr_rollout.telemetry.server import PrometheusServer
 from pecr_rollout.telemetry.subjects import Subject
 from pecrfleet.kube import KubeError
-
-MATCHER = re.compile(r"spec\.analysis\.selectors\.(canary|baseline)\.0\.(?P<part>\w+)")
 
 
 def test_every_text_of_the_schema_is_tried():
@@ -26,8 +25,9 @@ def test_every_text_of_the_schema_is_tried():
 
 
 @pytest.mark.cluster
-async def test_no_text_leaves_its_quotes(try_create, localcluster):
+async def test_no_text_leaves_its_quotes(try_create, localcluster, monkeypatch):
     """One test, since the same query need be taken apart once only."""
+    monkeypatch.setattr(bench, "HISTORY_TICKS", 2)  # the query is the same, and read in no time
     known = {}
 
     async def shapes(rollout: ControllerRollout):
@@ -44,10 +44,6 @@ async def test_no_text_leaves_its_quotes(try_create, localcluster):
             if rollout is None:
                 continue
             found = [one async for one in shapes(rollout)]
-            matcher = MATCHER.fullmatch(place.name)
-            if matcher and matcher["part"] == "label":  # a name, which no quotes hold
-                assert re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", text)
-                continue
             assert [one.shape for one in found] == plain, (place.name, text)
             if any(text in one.texts for one in found):
                 reached.add(place.name)

@@ -55,7 +55,8 @@ CHART = [
     "kubectl label namespace pecr-system pod-security.kubernetes.io/enforce=restricted",
     (
         "helm install pecr-rollout-operator charts/pecr-rollout-operator --namespace pecr-system"
-        " --set prometheus.url=http://prometheus.monitoring.svc:9090 --set 'watch.namespaces={pecr}'"
+        " --set prometheus.url=http://prometheus.monitoring.svc:9090"
+        " --set 'watch.namespaces={pecr}'"
     ),
     "helm test pecr-rollout-operator --namespace pecr-system",
     "kubectl get controllerrollouts",
