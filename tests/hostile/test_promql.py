@@ -5,6 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from hostile.around import HAND_MADE
 from hostile.asked import asked, understood
 from hostile.bodies import everywhere
 from hostile.schema import named, schema
@@ -18,16 +19,27 @@ from pecr_rollout.telemetry.subjects import Subject
 from pecrfleet.kube import KubeError
 
 
+@pytest.fixture(autouse=True)
+def short_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its query is the same for two ticks, and they are read in no time."""
+    monkeypatch.setattr(bench, "HISTORY_TICKS", 2)
+
+
 def test_every_text_of_the_schema_is_tried():
     tried = {place.name for _, place in everywhere()}
     assert set(named(schema()["spec"], "spec")) <= tried
     assert {"metadata.name", "metadata.annotations.acknowledge"} <= tried
 
 
+async def test_no_window_makes_a_query_of_all_rollouts_look_back_for_years():
+    rollout = read(HAND_MADE["times of decades"])
+    spans = [int(ms) for query in await asked(rollout) for ms in re.findall(r"\[(\d+)ms", query)]
+    assert 0 < max(spans) <= 3_600_000
+
+
 @pytest.mark.cluster
-async def test_no_text_leaves_its_quotes(try_create, localcluster, monkeypatch):
+async def test_no_text_leaves_its_quotes(try_create, localcluster):
     """One test, since the same query need be taken apart once only."""
-    monkeypatch.setattr(bench, "HISTORY_TICKS", 2)  # the query is the same, and read in no time
     known = {}
 
     async def shapes(rollout: ControllerRollout):
