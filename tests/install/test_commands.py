@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from install.commands import documented, tutorial
+from install.operated import install_resource
 from localcluster import LocalCluster
 from pecr_packaging.render import ROOT
 
@@ -149,13 +150,16 @@ class Shell:
 
 @pytest.fixture
 def shell(localcluster: LocalCluster, tmp_path: Path) -> Iterator[Shell]:
+    """A shell on a cluster without the resource; other tests of this cluster find it again."""
     shell = Shell(localcluster, tmp_path / "background.log")
+    shell.run(f"{FORGET[0]} --ignore-not-found")
     yield shell
     shell.close()
+    install_resource(localcluster)
 
 
 @pytest.mark.cluster
-@pytest.mark.xdist_group("commands")
+@pytest.mark.xdist_group("install")
 def test_the_documents_from_install_to_uninstall(shell):
     """One test, about a minute and a half: it is what a person does, in his order.
 
@@ -184,7 +188,7 @@ def test_the_documents_from_install_to_uninstall(shell):
         shell.run(command)
     for folder in ("policies/fill-in", "namespaced"):
         shell.run(f"kubectl delete -k manifests/{folder}")
-    shell.run("kubectl delete -f crds/ -f manifests/samples/demo/target.yaml")
+    shell.run("kubectl delete -f manifests/samples/demo/target.yaml")
 
 
 INCIDENT = "{.status.incident.id}"
