@@ -203,6 +203,20 @@ class Rollouts(RuleBasedStateMachine):
             self.world.acknowledge(value, name)
 
     @precondition(lambda self: self.there())
+    @rule(minutes=st.sampled_from([1, 1, 12]))
+    def acknowledge_the_next(self, minutes):
+        status = self.world.status()
+        number = status.incident.number + 1 if status.incident else 1
+        self.world.acknowledge(self.world.rollout("demo").incident_id(status.run, number))
+        self.world.mood = "bad"
+        self.world.wait(minutes)
+
+    @precondition(lambda self: self.there())
+    @rule(key=st.sampled_from([ACKNOWLEDGE, PROMOTE, ABORT]))
+    def take_back(self, key):
+        self.world.annotate(key, None)
+
+    @precondition(lambda self: self.there())
     @rule(
         key=st.sampled_from([ACKNOWLEDGE, PROMOTE, ABORT]),
         value=st.sampled_from(["nonsense", "00000001-1", "00000001-1-1"]),

@@ -86,6 +86,7 @@ class World:
         notes: what was recorded to be told, in order.
         telling: what came of that.
         incidents: every incident that no person has acknowledged, with its target.
+        foretold: acknowledgements that were set before their incident was there, by rollout.
     """
 
     now: float = START
@@ -108,6 +109,7 @@ class World:
     telling: Telling = field(default_factory=Telling)
     rows: list[tuple[str, str]] = field(default_factory=list)
     incidents: dict[str, str] = field(default_factory=dict)
+    foretold: dict[str, str | None] = field(default_factory=dict)
     before: dict[str, Before] = field(default_factory=dict)
     preflights: int = 0
     outsiders: int = 0
@@ -156,6 +158,8 @@ class World:
     def annotate(self, key: str, value: str | None, name: str = "demo") -> "World":
         """Set an annotation."""
         body = self.rollouts[name]
+        if key == ACKNOWLEDGE and value != body["metadata"]["annotations"].get(key):
+            self.foretold[body["metadata"]["uid"]] = None if value in self.incidents else value
         if value is None:
             body["metadata"]["annotations"].pop(key, None)
         else:
@@ -798,6 +802,8 @@ class World:
         )
         if was is not None and now is None:
             assert acknowledged == was, "an incident was closed by nobody"
+            foretold = self.foretold.get(rollout.metadata.uid)
+            assert was != foretold, "an incident was closed by somebody who had not seen it"
         if was != now:
             if was is not None:
                 self.incidents.pop(was, None)

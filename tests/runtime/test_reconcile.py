@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.builders import rollout
+from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
@@ -11,6 +11,7 @@ from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Table
 from pecr_rollout.runtime.telling import Teller
+from runtime.test_unreadable import Editor
 
 KEY = Key("ns", "rlm-engine")
 JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
@@ -71,3 +72,22 @@ async def test_while_pods_roll_every_look_is_new(
     rolling = JUDGING.model_copy(update={"status": status})
     first = await reconciler._cluster(KEY, rolling)
     assert await reconciler._cluster(KEY, rolling) is not first
+
+
+async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = rollout_body()
+    editor = Editor(body)
+    reconciler = Reconciler(editor, {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler.table.put(body)
+
+    async def observe(*_: object) -> Cluster:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(reconcile, "observe", observe)
+    for _ in range(2):
+        await reconciler._reconcile_safely(KEY)
+    assert editor.edits == 1, "said once"
+    status = reconciler.table.get(KEY)["status"]
+    assert "a bug of the operator (KeyError)" in status["message"]
+    assert ("Stalled", "Bug") in {(c["type"], c["reason"]) for c in status["conditions"]}
+    assert len(reconciler.queue) == 1, "it is tried again"

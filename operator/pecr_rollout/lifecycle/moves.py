@@ -41,7 +41,8 @@ UNWRITTEN: Final[StatusFields] = {"environment": {}, "step": None, "cohort": "",
 
 
 def step_status(s: Situation, index: int) -> StepStatus:
-    """Give step `index` (from 1) with its pods, fixed by the target's replicas now."""
+    """Give step `index` (from 1, the last at most) with its pods, fixed by the replicas now."""
+    index = min(index, len(s.spec.canary.steps))
     replicas = s.cluster.target.replicas if s.cluster.target else 0
     step = s.spec.canary.steps[index - 1]
     pods = _pods(s, step, replicas)

@@ -23,6 +23,8 @@ from pecr_rollout.telemetry.subjects import Subject
 
 HISTORY_TICKS = 240
 """Evaluations of the fleet's history that its noise is learnt from: 2 h at 30 s."""
+FIGURES_WINDOW = 3600.0
+"""Seconds that figures for people look back at most: one query serves all rollouts."""
 STOP_REASONS_SHOWN = 16
 FIGURES_TICKS = 2
 """Evaluations between two readings of the figures for people: a minute at 30 s."""
@@ -225,7 +227,8 @@ class Bench:
         ]
         if not watched:
             return
-        window = max(s.case.settings.sustained_for for s in seats.values())
+        longest = max(s.case.settings.sustained_for for s in seats.values())
+        window = min(longest, FIGURES_WINDOW)
         try:
             found = await figures(self.prometheus, watched, until, window)
         except PrometheusUnavailable:

@@ -40,7 +40,7 @@ from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.table import Body, Table, Watched
 from pecr_rollout.runtime.telling import Teller
-from pecr_rollout.runtime.unreadable import stall_unreadable
+from pecr_rollout.runtime.unreadable import stall, stall_unreadable
 
 RETRY_AFTER: Final = 1.0
 """Seconds until what the API server did not take is tried again."""
@@ -139,11 +139,29 @@ class Reconciler:
             logs.LOGGER.warning("%s: %s", key, error)
             self.seen.pop(key, None)
             self.queue.add(key, error.retry_after or RETRY_AFTER)
-        except Exception:  # noqa: BLE001 - a bug that one rollout meets must not stop the others
+        except Exception as error:  # noqa: BLE001 - what one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
             self.seen.pop(key, None)
+            await self._say_bug(key, error)
             self.queue.add(key, BLOCKED_RETRY)
+
+    async def _say_bug(self, key: Key, error: Exception) -> None:
+        """Say it where people look, too."""
+        body = self.table.get(key)
+        if body is None:
+            return
+        text = (
+            f"Stalled by a bug of the operator ({type(error).__name__}); its log has more. What is"
+            " in force stays, and it is tried again."
+        )
+        try:
+            written = await stall(self.api, body, "Bug", text, time.time())
+        except ClusterError as refused:
+            logs.LOGGER.warning("%s: %s", key, refused)
+        else:
+            if written is not None:
+                self.table.put(written)
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us."""

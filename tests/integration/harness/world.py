@@ -44,6 +44,7 @@ class World:
         self.operator = operator
         self.places: dict[str, fleet.Place] = {}
         self.rollouts: list[Rollout] = []
+        self.forged: set[str] = set()  # names of those whose status a test wrote by hand
 
     # making it
 
@@ -318,7 +319,8 @@ class World:
 
     def check_lawful(self) -> None:
         """Assert of every status ever written what always holds, and that the operator is well."""
-        uids = dict.fromkeys(take.uid for take in self.tape.takes)
+        takes = self.tape.takes
+        uids = dict.fromkeys(take.uid for take in takes if take.name not in self.forged)
         for uid in uids:
             lawful.check_all([take for take in self.tape.takes if take.uid == uid])
         assert self.operator.faults() == [], "the operator logged faults"
