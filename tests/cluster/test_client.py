@@ -128,7 +128,7 @@ async def test_what_the_server_says_is_one_of_a_few_kinds(server, status, answer
     server.answers = [(status, answer, {})]
     async with connected(server) as api:
         with pytest.raises(ClusterError) as caught:
-            await api.get(CONFIG_MAPS, "ns", "a")
+            await api.merge(CONFIG_MAPS, "ns", "a", {})
     assert type(caught.value) is kind
     assert caught.value.status == status
 
@@ -143,7 +143,7 @@ async def test_how_long_to_wait_is_kept(server):
     async with connected(server) as api:
         for _ in range(3):
             with pytest.raises(UnavailableError) as caught:
-                await api.get(CONFIG_MAPS, "ns", "a")
+                await api.merge(CONFIG_MAPS, "ns", "a", {})
             waits.append(caught.value.retry_after)
     assert waits == [7.0, 3.0, None]
 
@@ -170,7 +170,43 @@ async def test_an_answer_that_is_no_json(server):
     server.answers = [(200, "<html>log in</html>", {})]
     async with connected(server) as api:
         with pytest.raises(UnavailableError, match="log in"):
+            await api.merge(CONFIG_MAPS, "ns", "a", {})
+
+
+BUSY = (503, {"message": "busy"}, {})
+GOOD = (200, {"n": 1}, {})
+
+
+async def test_a_read_that_is_refused_for_the_moment_is_tried_again(server):
+    """A reconcile needs a dozen answers: with one bad in seven it would hardly ever have them."""
+    server.answers = [BUSY, (429, {}, {"Retry-After": "0.2"}), GOOD]
+    async with connected(server) as api:
+        assert await api.get(CONFIG_MAPS, "ns", "a") == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ([BUSY, BUSY, BUSY, GOOD], 3),
+        ([(429, {}, {"Retry-After": "7"}), GOOD], 1),
+        ([(403, {}, {}), GOOD], 1),
+    ],
+    ids=["three times", "not where it takes long", "not where it does not help"],
+)
+async def test_and_given_up(server, answers, asked):
+    server.answers = answers
+    async with connected(server) as api:
+        with pytest.raises(ClusterError):
             await api.get(CONFIG_MAPS, "ns", "a")
+    assert len(server.asked) == asked
+
+
+async def test_a_write_is_never_tried_again_by_itself(server):
+    server.answers = [BUSY, GOOD]
+    async with connected(server) as api:
+        with pytest.raises(UnavailableError):
+            await api.merge(CONFIG_MAPS, "ns", "a", {})
+    assert len(server.asked) == 1
 
 
 async def test_who_may_not_write_only_reads(server):

@@ -439,6 +439,18 @@ def test_pods_that_are_not_ready_by_the_deadline_are_withdrawn(mode):
     assert world.status().incident is not None
 
 
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_pods_that_got_ready_while_nobody_looked_are_not_late(mode):
+    """An operator that was away for longer than the deadline blames no good change."""
+    world = World().apply(changes=(MODES[mode],))
+    world.to_stage(Phase.CANARY, Stage.ROLLING_OUT)
+    for deployment in world.deployments.values():
+        deployment.left = 0
+    world.tick(3600)
+    assert world.status().incident is None
+    world.until_phase(Phase.COMPLETED, Stage.IDLE)
+
+
 def test_a_fleet_that_finds_no_room_while_promoting_is_withdrawn():
     world = World().apply(changes=(ONE_STEP,)).to_stage(Phase.PROMOTING, Stage.ROLLING_OUT)
     world.fate = lambda _, environment: "noroom" if environment[ENGINE] == "rlm" else "ok"

@@ -4,6 +4,7 @@ import pytest
 
 from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.status import Phase, Stage, Status
+from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
 from pecr_rollout.runtime.metrics import Metrics
@@ -77,7 +78,7 @@ async def test_while_pods_roll_every_look_is_new(
 async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     body = rollout_body()
     editor = Editor(body)
-    reconciler = Reconciler(editor, {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler = Reconciler(editor, {}, Teller(editor), Table(), DueQueue(lambda: 0.0), Metrics())
     reconciler.table.put(body)
 
     async def observe(*_: object) -> Cluster:
@@ -91,3 +92,63 @@ async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.Mo
     assert "a bug of the operator (KeyError)" in status["message"]
     assert ("Stalled", "Bug") in {(c["type"], c["reason"]) for c in status["conditions"]}
     assert len(reconciler.queue) == 1, "it is tried again"
+
+
+class Reads:
+    """An API server that is only read, and has this."""
+
+    def __init__(self, body: dict[str, object] | None) -> None:
+        self.body = body
+
+    async def list_all(self, *_: object, **__: object) -> list[dict[str, object]]:
+        return [self.body] if self.body else []
+
+
+async def after_a_conflict(known: dict[str, object], there: dict[str, object] | None) -> Reconciler:
+    reconciler = Reconciler(
+        Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
+    )
+    reconciler.table.put(known)
+    await reconciler._read_again(KEY)
+    return reconciler
+
+
+async def test_after_a_conflict_what_is_there_counts_however_old_it_is() -> None:
+    """An API server that was restored forgets what was written since, and says so by a conflict."""
+    there = rollout_body("ns") | {"spec": {"suspend": True}}
+    known = rollout_body("ns")
+    known["metadata"]["resourceVersion"] = "1000000"
+    assert (await after_a_conflict(known, there)).table.get(KEY) == there
+
+
+async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
+    reconciler = await after_a_conflict(rollout_body("ns"), None)
+    assert list(reconciler.table) == []
+    assert len(reconciler.queue) == 0
+
+
+async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() -> None:
+    there, other = rollout_body("ns"), rollout_body("elsewhere")
+    reconciler = Reconciler(
+        Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
+    )
+    for body in (there, rollout_body("ns", "gone"), other):
+        reconciler.table.put(body)
+    reconciler.table.get(Key("ns", "gone"))["metadata"]["uid"] = "another"
+    await reconciler.look_for_gone("ns")
+    assert {key.name for key in reconciler.table if key.namespace == "ns"} == {"rlm-engine"}
+    assert len(list(reconciler.table)) == 2, "another namespace is not looked at"
+
+
+@pytest.mark.parametrize(("asked", "delay"), [(None, 1.0), (5.0, 5.0), (86_400.0, 30.0)])
+async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
+    asked: float | None, delay: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> None:
+        raise UnavailableError("too many requests", status=429, retry_after=asked)
+
+    monkeypatch.setattr(Reconciler, "reconcile", refused)
+    queue = DueQueue(lambda: 0.0)
+    reconciler = Reconciler(Reads(None), {}, Teller(None), Table(), queue, Metrics())
+    await reconciler._reconcile_safely(KEY)
+    assert queue._due == {KEY: delay}

@@ -20,6 +20,7 @@ from localcluster.processes import wait_until
 from localcluster.prometheus_query import Sample, instant_query
 from pecrfleet import FleetClient, Scenario, target_manifests
 from pecrfleet.jsontypes import Json
+from pecrfleet.kube import KubeError
 
 
 class TargetNamespace:
@@ -45,9 +46,13 @@ class TargetNamespace:
             raise LocalClusterError(f"Namespace {self.name} got no service account in 10 s.")
 
     def delete(self) -> None:
-        """Delete it, without waiting until it is gone."""
+        """Delete it, without waiting until it is gone; gone already is well."""
         with self.cluster.client() as client:
-            client.request("DELETE", f"/api/v1/namespaces/{self.name}")
+            try:
+                client.request("DELETE", f"/api/v1/namespaces/{self.name}")
+            except KubeError as error:
+                if error.status != 404:
+                    raise
         self.fleet.clear_scenario(self.name)
         self.fleet.clear_fault(self.name)
 

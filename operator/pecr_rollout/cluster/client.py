@@ -4,6 +4,7 @@
 by, since they parse every answer into pydantic models (see resources.py).
 """
 
+import asyncio
 import json
 import math
 import os
@@ -33,6 +34,10 @@ MANAGER: Final = "pecr-rollout"
 """The field manager of everything that the operator writes."""
 PAGE: Final = 500
 """Objects in one answer to a list."""
+READ_AGAIN: Final = (0.1, 0.4)
+"""Seconds before a read that failed is tried again; a write is decided anew."""
+LONGEST_PAUSE: Final = 1.0
+"""Seconds that a read may be asked to wait; beyond, the rollout waits."""
 
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
@@ -75,7 +80,7 @@ class Api:
         Raises:
             NotFoundError: it is not there.
         """
-        return await self._send("get", resource, _path(resource, namespace, name))
+        return await self._read("get", resource, _path(resource, namespace, name))
 
     async def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Read one object; None where it is not there."""
@@ -88,7 +93,7 @@ class Api:
         """Tell whether the API server knows a kind of objects (its CRD may not be installed)."""
         path = f"/apis/{resource.group}/{resource.version}"
         try:
-            found = await self._send("get", resource, path)
+            found = await self._read("get", resource, path)
         except NotFoundError:
             return False
         return any(one.get("name") == resource.plural for one in found.get("resources") or ())
@@ -101,7 +106,7 @@ class Api:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         while True:
-            page = await self._send("list", resource, _path(resource, namespace), query=query)
+            page = await self._read("list", resource, _path(resource, namespace), query)
             found += page.get("items") or []
             following = (page.get("metadata") or {}).get("continue")
             if not following:
@@ -190,6 +195,20 @@ class Api:
             await self._send("delete", resource, path, body=body)
         except NotFoundError:
             return
+
+    async def _read(
+        self, verb: str, resource: Resource, path: str, query: Mapping[str, str] | None = None
+    ) -> Json:
+        """Ask, and again where it was refused for the moment: one look needs many answers."""
+        for pause in READ_AGAIN:
+            try:
+                return await self._send(verb, resource, path, query=query)
+            except UnavailableError as error:
+                wait = max(pause, error.retry_after or 0.0)
+                if isinstance(error.__cause__, TimeoutError) or wait > LONGEST_PAUSE:
+                    raise
+            await asyncio.sleep(wait)
+        return await self._send(verb, resource, path, query=query)
 
     async def _send(
         self,
@@ -316,8 +335,8 @@ async def open_api(
     """Connect, as a kubeconfig says or else as a pod does, and close at the end.
 
     Args:
-        kubeconfig: its path; without one, the pod's service account where there is one, else the
-            default path of kubectl.
+        kubeconfig: its path; without one KUBECONFIG's, else the pod's service account where there
+            is one, else the default path of kubectl.
         context: of the kubeconfig; its current one if left out.
         timeout: seconds that one request may take.
         count: told of each request.
@@ -325,6 +344,7 @@ async def open_api(
     settings = Configuration()
     # Otherwise each request looks for a netrc file and for proxies, in two hops to a thread.
     settings.client_session_kwargs = {"trust_env": bool(getproxies())}
+    kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         config.load_incluster_config(  # type: ignore[no-untyped-call]
             client_configuration=settings

@@ -231,11 +231,24 @@ class Situation:
         return max(0.0, self.now - epoch(since)) if since else 0.0
 
     @property
+    def rolling(self) -> tuple[Workload, ...]:
+        """Give the Deployments whose roll-out is not finished."""
+        return tuple(w for w in self.judged_workloads if w.progress is not Progress.COMPLETE)
+
+    @property
+    def rolled_out(self) -> bool:
+        """Tell whether all pods run with the recorded environment."""
+        missing = self.has_clone and self.cluster.clone is None
+        return not self.rolling and not missing
+
+    @property
     def overdue(self) -> bool:
-        """Tell whether a roll-out has taken longer than it may."""
-        return self.stage is Stage.ROLLING_OUT and self.stage_seconds > seconds(
-            self.spec.canary.ready_within
-        )
+        """Tell whether a roll-out takes longer than it may.
+
+        One that is finished was in time, for all that is known: nobody may have looked meanwhile.
+        """
+        late = self.stage_seconds > seconds(self.spec.canary.ready_within)
+        return self.stage is Stage.ROLLING_OUT and late and not self.rolled_out
 
     @property
     def hold(self) -> float:

@@ -164,10 +164,8 @@ def write(s: Situation) -> Plan:
 
 def await_roll_out(s: Situation) -> Plan:
     """Wait until the pods run; then evidence begins after the settling time."""
-    waiting = [w for w in s.judged_workloads if w.progress is not Progress.COMPLETE]
-    missing = s.has_clone and s.cluster.clone is None
-    if waiting or missing:
-        return _still_rolling(s, waiting)
+    if not s.rolled_out:
+        return _still_rolling(s)
     interval = seconds(s.spec.analysis.interval)
     begins = ceil((s.now + seconds(s.spec.analysis.settle)) / interval) * interval
     return move(
@@ -197,11 +195,11 @@ def judging_text(s: Situation) -> str:
     return f"{which} cohort ({s.status.cohort}) runs with the delta and is being judged."
 
 
-def _still_rolling(s: Situation, waiting: list[Workload]) -> Plan:
+def _still_rolling(s: Situation) -> Plan:
     names = (
-        ", ".join(f"{w.name} ({w.ready} of {w.replicas} ready)" for w in waiting) or "the cohort"
+        ", ".join(f"{w.name} ({w.ready} of {w.replicas} ready)" for w in s.rolling) or "the cohort"
     )
-    why = s.trouble or "; ".join(w.scheduling for w in waiting if w.scheduling)
+    why = s.trouble or "; ".join(w.scheduling for w in s.rolling if w.scheduling)
     text = f"Waiting for the pods of {names}." + (f" {why}" if why else "")
     if s.phase is Phase.FALLBACK and (s.overdue or s.trouble):
         text += (

@@ -4,6 +4,7 @@ Only `on.event`: it costs no finalizer, no annotation and no task per object. `m
 reconciler of the process.
 """
 
+import os
 from typing import Any, Final, cast
 
 import kopf
@@ -18,8 +19,9 @@ REGISTRY: Final = kopf.OperatorRegistry()
 
 @kopf.on.login(registry=REGISTRY)
 def login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo | None:
-    """Connect as the pod's service account, else as the kubeconfig says."""
-    in_pod = kopf.login_with_service_account(settings=settings)
+    """Connect as a kubeconfig says, else as the pod's service account: as `open_api` does."""
+    given = "KUBECONFIG" in os.environ
+    in_pod = None if given else kopf.login_with_service_account(settings=settings)
     return in_pod or kopf.login_with_kubeconfig(settings=settings)
 
 

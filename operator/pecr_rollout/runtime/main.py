@@ -1,6 +1,7 @@
 """The process from start to end."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -43,6 +44,8 @@ def run(settings: Settings) -> int:
         ClusterError: the API server does not answer at the start, or refuses the Lease.
     """
     logs.configure(settings.log_format, verbose=settings.verbose)
+    if settings.kubeconfig is not None:
+        os.environ["KUBECONFIG"] = settings.kubeconfig  # kopf looks nowhere else
     try:
         asyncio.run(serve(settings))
     except LeaseLostError as lost:
@@ -103,6 +106,7 @@ async def _together(settings: Settings, reconciler: Reconciler, bench: Bench, ro
     others = [
         asyncio.create_task(reconciler.over.wait(), name="watched"),
         asyncio.create_task(bench.run(), name="judging"),
+        asyncio.create_task(reconciler.sweep(), name="sweeping"),
         *(asyncio.create_task(reconciler.work(), name=f"worker {n}") for n in range(WORKERS)),
     ]
     if role.standing is not None:

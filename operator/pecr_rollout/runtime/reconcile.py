@@ -25,7 +25,7 @@ from pecr_rollout.cluster.errors import (
 )
 from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.observe import observe
-from pecr_rollout.cluster.resources import ROLLOUTS
+from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.observation import Cluster, Observation
@@ -120,6 +120,37 @@ class Reconciler:
         for bench in self.benches.values():
             bench.dismiss(key)
 
+    async def sweep(self) -> None:
+        """Look now and then for what no watch told, for ever.
+
+        A watch that lost its place lists anew, and what was deleted meanwhile is in no list.
+        """
+        while True:
+            await asyncio.sleep(TRUST_WATCHES)
+            for namespace in {key.namespace for key in self.table}:
+                try:
+                    await self.look_for_gone(namespace)
+                except ClusterError as error:
+                    logs.LOGGER.warning("%s cannot be swept: %s", namespace, error)
+
+    async def look_for_gone(self, namespace: str) -> None:
+        """Forget the rollouts of a namespace that are gone.
+
+        Raises:
+            ClusterError: the API server did not answer as it should.
+        """
+        known = {
+            key: body["metadata"]["uid"]
+            for key in self.table
+            if key.namespace == namespace and (body := self.table.get(key))
+        }
+        there = {
+            uid_of(body) for body in await self.api.list_all(ROLLOUTS, namespace, self.selector)
+        }
+        for key, uid in known.items():
+            if uid not in there:
+                self.gone(key, uid)
+
     async def work(self) -> None:
         """Reconcile what is due, for ever."""
         while True:
@@ -138,7 +169,7 @@ class Reconciler:
             self.metrics.errors.labels(type(error).__name__).inc()
             logs.LOGGER.warning("%s: %s", key, error)
             self.seen.pop(key, None)
-            self.queue.add(key, error.retry_after or RETRY_AFTER)
+            self.queue.add(key, min(error.retry_after or RETRY_AFTER, BLOCKED_RETRY))
         except Exception as error:  # noqa: BLE001 - what one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
@@ -164,19 +195,20 @@ class Reconciler:
                 self.table.put(written)
 
     async def _read_again(self, key: Key) -> None:
-        """Answer a conflict: somebody was faster than the watch told us."""
+        """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
         self.seen.pop(key, None)
-        known = self.table.get(key)
         try:
             found = await self.api.list_all(ROLLOUTS, key.namespace, self.selector, name=key.name)
         except ClusterError:
             self.queue.add(key, RETRY_AFTER)
             return
-        for body in found:
-            self.table.renew(body)
-        if known is not None and not found:  # gone, or no longer ours
+        known = self.table.get(key)
+        if known is None:
+            return  # let go meanwhile
+        if not found:  # gone, or no longer ours
             self.gone(key, known["metadata"]["uid"])
             return
+        self.table.replace(found[0])
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:

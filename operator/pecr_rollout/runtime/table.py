@@ -46,10 +46,16 @@ class Table:
         known = self._bodies.get(key)
         if known is not None and _newer(known["metadata"], metadata):
             return False
+        self.replace(body)
+        return True
+
+    def replace(self, body: Body) -> None:
+        """Take a body, whatever is known: what the API server forgot (a restore) never was."""
+        metadata = body["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
         metadata.pop("managedFields", None)
         self._bodies[key] = body
         self._watch(key, frozenset(_depends_on(key, body.get("spec"))))
-        return True
 
     def renew(self, body: Body) -> None:
         """Take the answer to a request of ours, unless the rollout was let go meanwhile."""

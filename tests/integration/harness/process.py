@@ -37,10 +37,10 @@ class Zygote:
         said = self._read()
         assert said == "ready", said
 
-    def fork(self, arguments: list[str], log: Path) -> int:
-        """Start an operator; gives its pid."""
+    def fork(self, arguments: list[str], log: Path, ahead: float = 0.0) -> int:
+        """Start an operator whose clock is `ahead` by some seconds; gives its pid."""
         asked = {"arguments": arguments, "environment": self._environment, "log": str(log)}
-        return int(self._ask(asked))
+        return int(self._ask(asked | {"ahead": ahead}))
 
     def wait(self, pid: int) -> int:
         """Wait until one has ended; gives its exit status, negative for a signal."""
@@ -76,6 +76,7 @@ class Operator:
     Attributes:
         log: file of everything that it printed, all starts one after the other.
         starts: how often it was started.
+        ahead: by how many seconds its wall clock is wrong.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Operator:
         self.log = log
         self.log.touch()
         self.starts = 0
+        self.ahead = 0.0
         self._pid: int | None = None
         self._from = 0
 
@@ -98,11 +100,28 @@ class Operator:
         """Whether it was started, and not ended by us."""
         return self._pid is not None
 
+    @property
+    def pid(self) -> int:
+        """Give its process, for who ends it from elsewhere."""
+        assert self._pid is not None, "it does not run"
+        return self._pid
+
+    def connect(self, kubeconfig: Path) -> None:
+        """Let the next start of it reach the API server as another file says."""
+        self.arguments += ["--kubeconfig", str(kubeconfig)]
+
+    def reaped(self) -> int | None:
+        """Give the exit status once, if it ended and not by us; then it can be started again."""
+        if self._pid is None or not _zombie(self._pid):
+            return None
+        pid, self._pid = self._pid, None
+        return self._zygote.wait(pid)
+
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it watches."""
         assert self._pid is None, "it runs already"
         self._from = self.log.stat().st_size
-        self._pid = self._zygote.fork(self.arguments, self.log)
+        self._pid = self._zygote.fork(self.arguments, self.log, self.ahead)
         self.starts += 1
         if wait:
             wait_until(self.ready, PATIENCE, lambda: f"the operator is not ready:\n{self.tail()}")
@@ -195,6 +214,11 @@ class Operator:
             + (f"\n{line['exc_info']}" if "exc_info" in line else "")
             for line in self.lines()[-count:]
         )
+
+
+def _zombie(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "Z"
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -178,8 +178,8 @@ class Tape:
                     yield json.loads(line)
 
     def _take(self, event: Json) -> str:
-        if event["type"] == "ERROR":
-            raise ValueError(event["object"])
+        if event.get("type", "ERROR") == "ERROR":  # or no watch at all: a refusal
+            raise ValueError(event)
         self._add(event["type"], event["object"])
         return event["object"]["metadata"]["resourceVersion"]
 

@@ -20,6 +20,7 @@ from integration.harness.waiting import settle_on, wait_until
 from localcluster.pytest_plugin import TargetNamespace
 from pecr_rollout.lifecycle.wishes import environment_hash
 from pecrfleet import Scenario
+from pecrfleet.kube import KubeClient
 
 Json = dict[str, Any]
 Flags = Mapping[str, str]
@@ -36,10 +37,12 @@ class World:
     what it was before, and with what the test says that is different now.
     """
 
-    def __init__(self, namespace: TargetNamespace, operator: Operator) -> None:
+    def __init__(
+        self, namespace: TargetNamespace, operator: Operator, client: KubeClient | None = None
+    ) -> None:
         self.namespace = namespace
         self.name = namespace.name
-        self.kube = Kube(namespace.cluster.client(), namespace.name)
+        self.kube = Kube(client or namespace.cluster.client(), namespace.name)
         self.tape = Tape(self.kube)
         self.operator = operator
         self.places: dict[str, fleet.Place] = {}

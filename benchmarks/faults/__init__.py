@@ -1,0 +1,1 @@
+"""The fault campaign: whole runs of the operator while everything around it fails."""

@@ -1,0 +1,136 @@
+"""Which request gets which fault: at every write once, or at random from a seed."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.faults import faults, points
+from benchmarks.faults.proxy import Exchange, Fault, Plan, WatchFault
+
+Table = Sequence[tuple[Fault | WatchFault, float]]
+
+READ: Table = (
+    (faults.too_many, 4),
+    (faults.internal, 6),
+    (faults.unavailable, 6),
+    (faults.page, 2),
+    (faults.cut_before, 8),
+    (faults.slow, 6),
+    (faults.never, 0.3),
+    (faults.stale, 8),
+)
+WRITE: Table = (
+    (faults.conflict, 8),
+    (faults.invalid, 0.7),
+    (faults.too_many, 4),
+    (faults.internal, 6),
+    (faults.unavailable, 6),
+    (faults.page, 2),
+    (faults.cut_before, 8),
+    (faults.cut_after, 10),
+    (faults.slow, 3),
+    (faults.late, 1),
+    (faults.never, 0.5),
+)
+LIST: Table = tuple((fault, weight) for fault, weight in READ if fault is not faults.page)
+"""What kopf's own reads get: it takes a page for the end of the world, and ends."""
+WATCH: Table = (
+    (faults.watch_silent, 1),
+    (faults.watch_replayed, 3),
+    (faults.watch_reordered, 3),
+    (faults.watch_gone, 3),
+    (faults.watch_cut, 3),
+)
+BURST = 0.02
+"""Share of faults that are followed by more of the kind."""
+LONGEST_BURST = 25
+BURSTING = (faults.unavailable, faults.cut_before)
+
+
+class Points:
+    """Names every write, and makes one fault at each name, the first time that it is seen.
+
+    Attributes:
+        fault: what is made; None only names them.
+        lands: whether the write takes effect nevertheless.
+        seen: the names, in their order.
+        hit: those at which the fault was made.
+    """
+
+    def __init__(self, fault: Fault | None, *, lands: bool = True) -> None:
+        self.fault = fault
+        self.lands = lands
+        self.seen: Counter[str] = Counter()
+        self.hit: dict[str, int] = {}
+        self._stage = "start"
+
+    def __call__(self, exchange: Exchange) -> Fault | None:
+        """Give the fault of one exchange."""
+        if exchange.watches or not exchange.writes:
+            return None
+        name = f"{self._stage}: {points.name(exchange)}"
+        self.seen[name] += 1
+        fault = None if name in self.hit else self.fault
+        if fault is None or self.lands:
+            self._stage = points.recorded(exchange) or self._stage
+        if fault is not None:
+            self.hit[name] = 1
+        return fault
+
+
+class Random:
+    """Makes faults at random, in bursts now and then.
+
+    Attributes:
+        rate: share of the requests that get a fault.
+        fitting: gives the faults that fit an exchange, with their weights.
+    """
+
+    def __init__(self, seed: int, rate: float, fitting: Callable[[Exchange], Table]) -> None:
+        self.rate = rate
+        self.fitting = fitting
+        self._random = random.Random(seed)
+        self._burst: list[Fault] = []
+
+    def __call__(self, exchange: Exchange) -> Fault | WatchFault | None:
+        """Give the fault of one exchange."""
+        if self._burst and not exchange.watches:
+            return self._burst.pop()
+        share = min(1.0, 3 * self.rate) if exchange.watches else self.rate  # a watch lasts
+        if self._random.random() >= share:
+            return None
+        choices, weights = zip(*self.fitting(exchange), strict=True)
+        fault = self._random.choices(choices, weights)[0]
+        if fault in BURSTING and self._random.random() < BURST:
+            self._burst = [fault] * self._random.randint(5, LONGEST_BURST)
+        return fault
+
+
+def of_api_server(exchange: Exchange) -> Table:
+    """Give what an API server may do to an exchange."""
+    if exchange.watches:
+        return WATCH
+    if exchange.method != "GET":
+        return WRITE
+    ours = exchange.request.headers.get("User-Agent") == "pecr-rollout"
+    return READ if ours else LIST
+
+
+def nothing(_: Exchange) -> None:
+    """Make no fault."""
+
+
+@dataclass(frozen=True)
+class Plans:
+    """What is done to one operator.
+
+    Attributes:
+        api: at its API server.
+        prometheus: at its Prometheus.
+        ahead: by how many seconds its wall clock is wrong.
+    """
+
+    api: Plan = nothing
+    prometheus: Plan = nothing
+    ahead: float = 0.0
