@@ -251,3 +251,38 @@ def test_the_time_is_ours_until_the_servers_is_known(monkeypatch: pytest.MonkeyP
     bench = Bench(Server(Tape()), lambda _key: None)
     monkeypatch.setattr("pecr_rollout.runtime.bench.time.time", lambda: 5.0)
     assert bench.now() == 5.0
+
+
+class TestRest:
+    """Evaluations that change nothing but figures wake nobody before the rest is over."""
+
+    async def test_only_news_wakes_who_rests(self, woken: list[Key]) -> None:
+        bench = sit(Server(traffic(12, 0.2)), woken)
+        await judged(bench, 1)
+        woken.clear()
+        bench.rest(A, START + 100 * TICK)
+        said = []
+        for number in range(2, 8):
+            judgement = await judged(bench, number)
+            said.append([(v.state, v.reason, v.since) for v in judgement.signals])
+        changes = sum(one != other for one, other in zip(said, said[1:], strict=False))
+        assert State.BREACHED in {state for ((state, *_),) in said}
+        assert len(woken) < len(said)
+        assert len(woken) >= changes
+
+    async def test_the_end_of_the_rest_wakes(self, woken: list[Key]) -> None:
+        bench = sit(Server(traffic(12, 0.0)), woken)
+        await judged(bench, *range(1, 6))
+        woken.clear()
+        bench.rest(A, START + 7 * TICK)
+        await judged(bench, 6)
+        assert woken == []
+        await judged(bench, 7)
+        assert woken == [A]
+
+    async def test_figures_are_fresh_all_the_same(self, woken: list[Key]) -> None:
+        bench = sit(Server(traffic(12, 0.0)), woken)
+        before = await judged(bench, *range(1, 6))
+        bench.rest(A, START + 100 * TICK)
+        after = await judged(bench, 6)
+        assert after.signals[0].canary_total.total > before.signals[0].canary_total.total

@@ -9,7 +9,7 @@ from functools import partial
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
 from pecr_rollout.api.status import CohortFigures, FiguresStatus
-from pecr_rollout.judge import Counts, Judgement, Reason, SignalJudge, SignalVerdict, State
+from pecr_rollout.judge import Counts, Gist, Judgement, Reason, SignalJudge, SignalVerdict, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Snapshot
 from pecr_rollout.lifecycle.situation import Judged
@@ -24,6 +24,8 @@ from pecr_rollout.telemetry.subjects import Subject
 HISTORY_TICKS = 240
 """Evaluations of the fleet's history that its noise is learnt from: 2 h at 30 s."""
 STOP_REASONS_SHOWN = 16
+PAUSE_AFTER = 50
+"""Rollouts that are judged before others get their turn: some milliseconds."""
 FIGURES_TICKS = 2
 """Evaluations between two readings of the figures for people: a minute at 30 s."""
 
@@ -110,14 +112,45 @@ def fleet_of(rollout: ControllerRollout, spec: Spec) -> Subject:
 
 @dataclass
 class _Seat:
-    """A case with its judges."""
+    """A case with its judges.
+
+    Attributes:
+        last: the tick of the last evaluation.
+        gists: what was said last, in short; empty before anything was looked at.
+        unavailable: why Prometheus gave no answer then.
+        quiet_until: until when nobody has to look while the gists stay.
+    """
 
     case: Case
     judges: Mapping[str, SignalJudge] = field(default_factory=dict)
     last: float | None = None
-    judgement: Judgement | None = None
+    gists: tuple[Gist | PrometheusUnavailable, ...] = ()
+    unavailable: PrometheusUnavailable | None = None
+    quiet_until: float = 0.0
     figures_at: float = 0.0
     figures: FiguresStatus | None = None
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """Give what is said now, in full; None before anything was looked at."""
+        if not self.gists:
+            return None
+        judges = self.judges or _judges(self.case, {})  # before their appointment none has a word
+        verdicts = tuple(judge.verdict() for judge in judges.values())
+        if self.unavailable is not None:
+            verdicts = tuple(_unavailable(v, self.unavailable) for v in verdicts)
+        return Judgement(verdicts)
+
+    def take(self, collected: Collected) -> bool:
+        """Take evaluations, and tell whether more than figures changed."""
+        for name, evaluations in collected.evaluations.items():
+            for evaluation in evaluations:
+                self.judges[name].add(evaluation)
+                self.last = max(self.last or 0.0, evaluation.at)
+        before, self.unavailable = self.gists, collected.unavailable
+        gists = tuple(judge.gist() for judge in self.judges.values())
+        self.gists = gists if self.unavailable is None else (self.unavailable, *gists)
+        return self.gists != before
 
 
 class Bench:
@@ -133,7 +166,8 @@ class Bench:
 
         Args:
             prometheus: where counts are read.
-            wake: called for a rollout after each of its evaluations.
+            wake: called for a rollout after an evaluation that changes more than figures, or that
+                ends its rest.
             told: called after each tick with the number of evaluations and their lateness in
                 seconds.
         """
@@ -163,6 +197,12 @@ class Bench:
             self.collector.forget(str(key))
             self._opened.set()
         return seat
+
+    def rest(self, key: Key, until: float) -> None:
+        """Let a rollout sleep through evaluations that change nothing but figures, until a time."""
+        seat = self._seats.get(key)
+        if seat is not None:
+            seat.quiet_until = until
 
     def dismiss(self, key: Key) -> None:
         """Forget a rollout that is not judged any more."""
@@ -210,11 +250,25 @@ class Bench:
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
         await self._read_figures(seats, until)
-        for key, seat in seats.items():
-            if self._seats.get(key) is seat and str(key) in collected:
-                _take(seat, collected[str(key)])
-                self._wake(key)
+        await self._judge(seats, collected, until)
         self._told(len(due), self.now() - until)
+
+    async def _judge(
+        self, seats: Mapping[Key, _Seat], collected: Mapping[str, Collected], until: float
+    ) -> None:
+        """Let all judge; who has news is woken at once, before those that only have figures."""
+        rested: list[Key] = []
+        for number, (key, seat) in enumerate(seats.items()):
+            if number % PAUSE_AFTER == 0:
+                await asyncio.sleep(0)  # a breach need not wait until the last is judged
+            if self._seats.get(key) is not seat or str(key) not in collected:
+                continue
+            if seat.take(collected[str(key)]):
+                self._wake(key)
+            elif seat.quiet_until <= until:
+                rested.append(key)
+        for key in rested:
+            self._wake(key)
 
     async def _read_figures(self, seats: Mapping[Key, _Seat], until: float) -> None:
         """Read what people look at, once in a while; a verdict never waits for it."""
@@ -257,7 +311,7 @@ class Bench:
         for key in keys:
             seat = self._seats.get(key)
             if seat is not None:
-                _take(seat, Collected(unavailable=error))
+                seat.take(Collected(unavailable=error))
                 self._wake(key)
 
 
@@ -302,18 +356,6 @@ def _cohort_figures(found: Figures) -> CohortFigures:
 
 def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 1)
-
-
-def _take(seat: _Seat, collected: Collected) -> None:
-    for name, evaluations in collected.evaluations.items():
-        for evaluation in evaluations:
-            seat.judges[name].add(evaluation)
-            seat.last = max(seat.last or 0.0, evaluation.at)
-    judges = seat.judges or _judges(seat.case, {})  # before their appointment none has a word
-    verdicts = tuple(judge.verdict() for judge in judges.values())
-    if collected.unavailable is not None:
-        verdicts = tuple(_unavailable(v, collected.unavailable) for v in verdicts)
-    seat.judgement = Judgement(verdicts)
 
 
 def _unavailable(verdict: SignalVerdict, error: PrometheusUnavailable) -> SignalVerdict:
