@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -265,7 +266,7 @@ class TestRest:
         for number in range(2, 8):
             judgement = await judged(bench, number)
             said.append([(v.state, v.reason, v.since) for v in judgement.signals])
-        changes = sum(one != other for one, other in zip(said, said[1:], strict=False))
+        changes = sum(one != other for one, other in pairwise(said))
         assert State.BREACHED in {state for ((state, *_),) in said}
         assert len(woken) < len(said)
         assert len(woken) >= changes
