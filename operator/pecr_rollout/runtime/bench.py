@@ -8,22 +8,26 @@ from functools import partial
 
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
-from pecr_rollout.api.status import CohortFigures, FiguresStatus
+from pecr_rollout.api.status import FiguresStatus
 from pecr_rollout.judge import Counts, Gist, Judgement, Reason, SignalJudge, SignalVerdict, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Snapshot
 from pecr_rollout.lifecycle.situation import Judged
+from pecr_rollout.runtime.figures import figures_status
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.collector import Collected, Collector, Due
-from pecr_rollout.telemetry.diagnostics import Figures, Watched, figures
+from pecr_rollout.telemetry.diagnostics import Watched, figures
 from pecr_rollout.telemetry.errors import PrometheusUnavailable
 from pecr_rollout.telemetry.questions import Asked, ask, settings
 from pecr_rollout.telemetry.subjects import Subject
 
 HISTORY_TICKS = 240
 """Evaluations of the fleet's history that its noise is learnt from: 2 h at 30 s."""
-STOP_REASONS_SHOWN = 16
+WELCOMED_AT_ONCE = 50
+"""Rollouts whose histories are read together: two hours of each are large in memory."""
+WELCOMED_EVERY = 0.5
+"""Seconds between two looks for rollouts that are new."""
 PAUSE_AFTER = 50
 """Rollouts that are judged before others get their turn: some milliseconds."""
 FIGURES_TICKS = 2
@@ -110,6 +114,10 @@ def fleet_of(rollout: ControllerRollout, spec: Spec) -> Subject:
     )
 
 
+Judges = Mapping[str, SignalJudge]
+"""A case's judges, by question."""
+
+
 @dataclass
 class _Seat:
     """A case with its judges.
@@ -119,14 +127,16 @@ class _Seat:
         gists: what was said last, in short; empty before anything was looked at.
         unavailable: why Prometheus gave no answer then.
         quiet_until: until when nobody has to look while the gists stay.
+        tried: when its judges were last to be appointed; again after a tick's time.
     """
 
     case: Case
-    judges: Mapping[str, SignalJudge] = field(default_factory=dict)
+    judges: Judges = field(default_factory=dict)
     last: float | None = None
     gists: tuple[Gist | PrometheusUnavailable, ...] = ()
     unavailable: PrometheusUnavailable | None = None
     quiet_until: float = 0.0
+    tried: float = 0.0
     figures_at: float = 0.0
     figures: FiguresStatus | None = None
 
@@ -140,6 +150,11 @@ class _Seat:
         if self.unavailable is not None:
             verdicts = tuple(_unavailable(v, self.unavailable) for v in verdicts)
         return Judgement(verdicts)
+
+    def waits(self, now: float) -> bool:
+        """Tell whether its judges can be appointed now, and have something to hear."""
+        tick = self.case.settings.tick
+        return not self.judges and now - max(self.case.since, self.tried) >= tick
 
     def take(self, collected: Collected) -> bool:
         """Take evaluations, and tell whether more than figures changed."""
@@ -189,6 +204,11 @@ class Bench:
         """Count the rollouts that are being judged."""
         return len(self._seats)
 
+    @property
+    def judged(self) -> int:
+        """Count those of which something was said since they sat down."""
+        return sum(1 for seat in tuple(self._seats.values()) if seat.gists)
+
     def hear(self, key: Key, case: Case) -> _Seat:
         """Give the seat of a rollout's case; another case begins without evidence."""
         seat = self._seats.get(key)
@@ -210,7 +230,12 @@ class Bench:
             self.collector.forget(str(key))
 
     async def run(self) -> None:
-        """Evaluate every case at each of its ticks, for ever."""
+        """Evaluate every case at each of its ticks, for ever; a new one first as soon as it can."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick_by_tick(), name="ticks")
+            group.create_task(self._welcome(), name="newcomers")
+
+    async def _tick_by_tick(self) -> None:
         while True:
             if not self._seats:
                 self._opened.clear()
@@ -230,8 +255,28 @@ class Bench:
         self._opened.clear()
         if await self._interrupted(first - now):
             return
-        due = [key for key, s in self._seats.items() if when.get(s.case.settings.tick) == first]
-        await self.evaluate(due, first)
+        seats = [(k, s) for k, s in self._seats.items() if when.get(s.case.settings.tick) == first]
+        await self.evaluate([key for key, seat in seats if seat.judges], first)
+
+    async def _welcome(self) -> None:
+        """Evaluate those without judges, some at a time, beside the ticks: they make nobody late.
+
+        Two hours of history are large, and after a restart all are new.
+        """
+        while True:
+            if not await self._welcome_some():
+                await asyncio.sleep(WELCOMED_EVERY)
+
+    async def _welcome_some(self) -> bool:
+        if all(seat.judges for seat in self._seats.values()):
+            return False
+        try:
+            until = await self.collector.horizon()
+        except PrometheusUnavailable:
+            return False  # the ticks say so
+        new = [key for key, seat in self._seats.items() if seat.waits(until)]
+        await self.evaluate(new[:WELCOMED_AT_ONCE], until)
+        return bool(new)
 
     async def _interrupted(self, delay: float) -> bool:
         """Wait for a tick; a case that is opened meanwhile may have an earlier one."""
@@ -244,14 +289,19 @@ class Bench:
     async def evaluate(self, keys: Sequence[Key], until: float) -> None:
         """Bring some rollouts up to a time, with as few queries as one of them would need."""
         seats = {key: self._seats[key] for key in keys if key in self._seats}
-        for key, error in (await self._appoint(_new(seats))).items():
+        appointed, unknown = await self._appoint(_new(seats), until)
+        for key, error in unknown.items():
             del seats[key]
             self._say_unavailable([key], error)
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
         await self._read_figures(seats, until)
+        # Only now: who has judges is evaluated at ticks, and has to have heard of those before.
+        for key, judges in appointed.items():
+            seats[key].judges = judges
         await self._judge(seats, collected, until)
-        self._told(len(due), self.now() - until)
+        if due:
+            self._told(len(due), self.now() - until)
 
     async def _judge(
         self, seats: Mapping[Key, _Seat], collected: Mapping[str, Collected], until: float
@@ -286,10 +336,13 @@ class Bench:
             return
         for key, seat in seats.items():
             if str(key) in found:
-                seat.figures, seat.figures_at = _figures_status(found[str(key)]), until
+                seat.figures, seat.figures_at = figures_status(found[str(key)]), until
 
-    async def _appoint(self, seats: Mapping[Key, _Seat]) -> dict[Key, PrometheusUnavailable]:
+    async def _appoint(
+        self, seats: Mapping[Key, _Seat], now: float
+    ) -> tuple[dict[Key, Judges], dict[Key, PrometheusUnavailable]]:
         """Give new cases their judges, who know the fleet's history; tell whose is not known."""
+        judges: dict[Key, Judges] = {}
         unknown: dict[Key, PrometheusUnavailable] = {}
         for span in {s.case.settings.tick * HISTORY_TICKS for s in seats.values()}:
             some = {k: s for k, s in seats.items() if s.case.settings.tick * HISTORY_TICKS == span}
@@ -300,12 +353,13 @@ class Bench:
                 span,
             )
             for key, seat in some.items():
+                seat.tried = now
                 history = histories[str(key)]
                 if history.unavailable is not None:
                     unknown[key] = history.unavailable
                 else:
-                    seat.judges = _judges(seat.case, history.counts)
-        return unknown
+                    judges[key] = _judges(seat.case, history.counts)
+        return judges, unknown
 
     def _say_unavailable(self, keys: Sequence[Key], error: PrometheusUnavailable) -> None:
         for key in keys:
@@ -332,30 +386,6 @@ def _judges(case: Case, history: Mapping[str, tuple[Counts, ...]]) -> dict[str, 
 
 def _fleet(seats: Mapping[str, _Seat], due: Due) -> Subject:
     return seats[due.key].case.fleet
-
-
-def _figures_status(both: tuple[Figures, Figures | None]) -> FiguresStatus:
-    canary, baseline = both
-    return FiguresStatus(
-        canary=_cohort_figures(canary),
-        baseline=None if baseline is None else _cohort_figures(baseline),
-    )
-
-
-def _cohort_figures(found: Figures) -> CohortFigures:
-    reasons = sorted(found.stop_reasons.items(), key=lambda item: -item[1])[:STOP_REASONS_SHOWN]
-    return CohortFigures(
-        requests=round(found.requests, 1),
-        p95_ms=_rounded(found.p95_ms),
-        p99_ms=_rounded(found.p99_ms),
-        queue_wait_p95_ms=_rounded(found.queue_wait_p95_ms),
-        inflight=found.inflight,
-        stop_reasons={name: round(count, 1) for name, count in reasons},
-    )
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 1)
 
 
 def _unavailable(verdict: SignalVerdict, error: PrometheusUnavailable) -> SignalVerdict:

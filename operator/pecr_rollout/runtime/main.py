@@ -42,6 +42,7 @@ async def serve(settings: Settings) -> None:
     queue = DueQueue(asyncio.get_running_loop().time)
     prometheus = Prometheus(_server(settings), metrics.asked)
     bench = Bench(prometheus, queue.add, metrics.evaluated)
+    metrics.judged.set_function(lambda: bench.judged)
     ready = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(prometheus.close)

@@ -1,6 +1,6 @@
 """The operator's own metrics, with bounded labels; a rollout's series go when it goes."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from pecr_rollout import __version__
 from pecr_rollout.api.rollout import ControllerRollout
@@ -30,6 +30,11 @@ class Metrics:
         self.transitions = counter("transitions_total", "Rows of the table taken.", "row")
         self.fallbacks = counter("fallbacks_total", "Fallback steps taken.", "step", "trigger")
         self.evaluations = counter("evaluations_total", "Evaluations of rollouts.")
+        self.judged = Gauge(
+            PREFIX + "judged",
+            "Rollouts that this process has judged; all of them soon after a start.",
+            registry=registry,
+        )
         self.lateness = Histogram(
             PREFIX + "evaluation_lateness_seconds",
             "Time from an evaluation's tick to its reconcile.",
