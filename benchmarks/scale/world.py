@@ -67,14 +67,14 @@ def namespaces(count: int) -> list[str]:
     return sorted({namespace_of(number) for number in range(count)})
 
 
-def spec(name: str) -> Json:
+def spec(name: str, sustained_for: str) -> Json:
     """Give a rollout's spec: five signals, held for so long that it stays in analysis."""
     return {
         "target": {"deployment": name, "configMap": f"{name}-env"},
         "flagDelta": {"engine": "rlm"},
         "canary": {"mode": "Fleet", "readyWithin": "1h", "steps": [{"hold": "24h"}]},
         "slo": {
-            "sustainedFor": "1m",
+            "sustainedFor": sustained_for,
             "minRequests": 20,
             "latency": {"p95": "1s", "p99": "2500ms"},
             "budgetViolationRate": {"maxIncrease": 0.02},
@@ -98,7 +98,7 @@ def rollout(number: int) -> Json:
         "apiVersion": "pecr.dev/v1alpha1",
         "kind": "ControllerRollout",
         "metadata": {"name": name, "namespace": namespace_of(number)},
-        "spec": spec(name),
+        "spec": spec(name, "1m" if is_quick(number) else "5m"),
     }
 
 
@@ -145,11 +145,11 @@ class World:
         self.say = say
 
     @classmethod
-    def open(cls, folder: Path, say: Say) -> "World":
+    def open(cls, folder: Path, say: Say, scrapes: str = SCRAPES) -> "World":
         """Attach to the cluster of a folder, or start one there that stays."""
         if (folder / "state.json").exists():
             return cls(LocalCluster.attach(folder), say)
-        options = Options(nodes=4, scrape_interval=SCRAPES, audit_policy=AUDIT)
+        options = Options(nodes=4, scrape_interval=scrapes, audit_policy=AUDIT)
         cluster = LocalCluster(folder, options, detached=True)
         cluster.start()
         world = cls(cluster, say)
@@ -184,7 +184,7 @@ class World:
 
     # filling it
 
-    def fill(self, count: int) -> None:
+    def fill(self, count: int, usual: Scenario | None = None) -> None:
         """Have so many fleets with traffic; those that are there stay."""
         wanted = [{"metadata": {"name": name}} for name in namespaces(count)]
         self.create(
@@ -192,7 +192,7 @@ class World:
             for each in wanted
         )
         for name in namespaces(count):
-            self.cluster.fleet.set_scenario(name, scenario())
+            self.cluster.fleet.set_scenario(name, usual or scenario())
         before = len(self.ready_pods())
         self.create(each for number in range(count) for each in target(number))
         self.until("pods are ready", lambda: len(self.ready_pods()), count)
