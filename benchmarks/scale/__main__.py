@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scale import breach, steady
+from benchmarks.scale.prepared import prepare
 from benchmarks.scale.process import Operator
 from benchmarks.scale.report import write
-from benchmarks.scale.world import ROOT, World
+from benchmarks.scale.world import INTERVAL, ROOT, World
 
 SIZES = (50, 200, 500, 1000, 2000)
 STEPS = ("fill", "steady", "breach", "down")
@@ -40,6 +41,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("steps", nargs="*", choices=[*STEPS, []], metavar="step")
     parser.add_argument("-n", type=int, action="append", help="number of rollouts; may be repeated")
+    parser.add_argument(
+        "--driven", type=int, default=50, help="rollouts that the operator drives into analysis"
+    )
     parser.add_argument("--seconds", type=float, default=120, help="for which it is watched")
     parser.add_argument("--profile", type=Path, help="where a profile of the operator is written")
     parser.add_argument("--write", action="store_true", help="renew docs/ with the results")
@@ -50,13 +54,9 @@ def _step(step: str, count: int, arguments: argparse.Namespace) -> None:
     world = World.open(BUILD / "cluster", _say)
     _say(f"{step} {count}")
     if step == "fill":
-        world.fill(count)
-    began = time.monotonic()
+        _fill(world, count, arguments.driven)
+        return
     with Operator(world.cluster, BUILD / "operator.log", arguments.profile) as operator:
-        if step == "fill":
-            world.roll_out(count)
-            _keep(count, fill={"seconds": round(time.monotonic() - began, 1)})
-            return
         started = steady.judged(operator, world, count)
         if step == "steady":
             _keep(count, start={"seconds": round(started, 1)})
@@ -65,6 +65,19 @@ def _step(step: str, count: int, arguments: argparse.Namespace) -> None:
         few, many = breach.chosen(count)
         _keep(count, few=breach.measure(world, few))
         _keep(count, many=breach.measure(world, many))
+
+
+def _fill(world: World, count: int, driven: int) -> None:
+    """Let the operator itself drive some into analysis; the others are made as it leaves them."""
+    world.settle(count)
+    there = len(world.rollouts())
+    if there < driven:
+        world.fill(driven)
+        with Operator(world.cluster, BUILD / "operator.log"):
+            world.roll_out(driven)
+    if missing := list(range(max(there, driven), count)):
+        prepare(world, missing)
+        time.sleep(2 * INTERVAL)  # its window has begun, and been scraped
 
 
 def _keep(count: int, **found: dict[str, Any]) -> None:

@@ -60,7 +60,10 @@ class Operator:
             *("--kubeconfig", str(account), "--prometheus-url", cluster.prometheus_url),
             *("--listen-host", "127.0.0.1", "--listen-port", str(self._port)),
         ]
-        self._environment = os.environ | {"PYTHONPATH": str(ROOT / "operator")}
+        self._environment = os.environ | {
+            "PYTHONPATH": str(ROOT / "operator"),
+            "KUBECONFIG": str(account),  # kopf reads it for itself
+        }
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -67,17 +67,17 @@ def _cell(value: Callable[[Json], Any], result: Json) -> Any:  # noqa: ANN401 - 
         return NONE
 
 
-def _sum(by: Json) -> float:
+def _sum(by: dict[str, float]) -> float:
     return round(sum(by.values()), 3)
 
 
-def _reads(by: Json) -> float:
+def _reads(by: dict[str, float]) -> float:
     reads = (number for what, number in by.items() if what.split()[0] in {"get", "list"})
     return round(sum(reads), 3)
 
 
-def _scrape(breach: Json, which: str) -> float:
-    return float(breach["after_scrape_s"][which])
+def _scrape(breach: dict[str, dict[str, float]], which: str) -> float:
+    return breach["after_scrape_s"][which]
 
 
 def _draw(results: Sequence[Json], path: Path) -> None:

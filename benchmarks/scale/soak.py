@@ -55,7 +55,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _soak(world: World, count: int, seconds: float) -> Json:
-    world.fill(count, BREAKS)
+    world.settle(count, BREAKS)
+    world.fill(count)
     with Operator(world.cluster, BUILD / "operator.log") as operator:
         world.create(_compressed(number) for number in range(count))
         world.until("rollouts fell back", lambda: len(list(_incidents(world))), count)

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 SCRAPED: Final = 30.0
 """Seconds between two scrapes of the operator's own metrics, which are its work, too."""
-SETTLED: Final = 2 * INTERVAL + 10.0
+SETTLED: Final = INTERVAL + 20.0
 """Seconds after the start until what follows from the start is over."""
 
 

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from localcluster import LocalCluster, Options
 from pecrfleet import Effect, Rule, Scenario, Traffic, When, target_manifests
@@ -19,6 +19,7 @@ from pecrfleet.kube import KubeClient, KubeError
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
+Thing = TypeVar("Thing")
 
 ROOT: Final = Path(__file__).parents[2]
 PER_NAMESPACE: Final = 50
@@ -184,8 +185,8 @@ class World:
 
     # filling it
 
-    def fill(self, count: int, usual: Scenario | None = None) -> None:
-        """Have so many fleets with traffic; those that are there stay."""
+    def settle(self, count: int, usual: Scenario | None = None) -> None:
+        """Have namespaces with traffic for so many fleets."""
         wanted = [{"metadata": {"name": name}} for name in namespaces(count)]
         self.create(
             {"apiVersion": "v1", "kind": "Namespace"} | each  # made first: they hold the rest
@@ -193,6 +194,9 @@ class World:
         )
         for name in namespaces(count):
             self.cluster.fleet.set_scenario(name, usual or scenario())
+
+    def fill(self, count: int) -> None:
+        """Have so many fleets, and let their traffic be seen; those that are there stay."""
         before = len(self.ready_pods())
         self.create(each for number in range(count) for each in target(number))
         self.until("pods are ready", lambda: len(self.ready_pods()), count)
@@ -207,8 +211,12 @@ class World:
 
     def create(self, objects: Iterable[Mapping[str, Any]]) -> None:
         """Create objects, several at a time; what is there stays."""
+        self.each(_create, objects)
+
+    def each(self, work: Callable[[KubeClient, Thing], None], things: Iterable[Thing]) -> None:
+        """Do some work with each of some things, several at a time."""
         with self.cluster.client() as client, ThreadPoolExecutor(6) as pool:
-            for done in [pool.submit(_create, client, each) for each in objects]:
+            for done in [pool.submit(work, client, each) for each in things]:
                 done.result()
 
     def ready_pods(self) -> list[str]:
