@@ -13,7 +13,8 @@ from pecr_packaging import dashboard
 from pecr_packaging.render import CHART, ROOT
 from pecr_rollout.api.status import Phase
 from pecr_rollout.runtime.leading import Role
-from pecr_rollout.runtime.metrics import PREFIX, VERDICTS, Metrics
+from pecr_rollout.runtime.metrics import Metrics
+from pecr_rollout.runtime.shown import PREFIX, VERDICTS
 
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]

@@ -174,7 +174,6 @@ def await_roll_out(s: Situation) -> Plan:
         judging_text(s),
         stage=Stage.JUDGING,
         changes={"window": Window(since=begins, context=s.context)},
-        due=begins + interval,
     )
 
 

@@ -13,6 +13,7 @@ from pecr_rollout.api.rollout import GROUP, PLURAL, VERSION
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Watched
+from pecr_rollout.runtime.unkept import NoDiffBase, NoProgress
 
 REGISTRY: Final = kopf.OperatorRegistry()
 
@@ -27,7 +28,7 @@ def login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo |
 
 @kopf.on.startup(registry=REGISTRY)
 def configure(settings: kopf.OperatorSettings, **_: object) -> None:
-    """Set what kopf leaves open: time limits, and no Events of its own."""
+    """Set what kopf leaves open: time limits, no Events of its own, nothing kept of objects."""
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
@@ -35,6 +36,8 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.queueing.idle_timeout = 1
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
 
 
 @kopf.on.cleanup(registry=REGISTRY)

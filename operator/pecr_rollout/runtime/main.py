@@ -60,6 +60,7 @@ async def serve(settings: Settings) -> None:
     queue = DueQueue(asyncio.get_running_loop().time)
     prometheus = Prometheus(_server(settings), metrics.asked)
     bench = Bench(prometheus, queue.add, metrics.evaluated)
+    metrics.judged.set_function(lambda: bench.judged)
     async with AsyncExitStack() as stack:
         stack.callback(prometheus.close)
         api = await stack.enter_async_context(

@@ -50,7 +50,7 @@ TRUST_WATCHES: Final = 1800.0
 """Seconds for which an observation holds while no watch says otherwise."""
 
 WOKEN_BY_EVALUATION: Final = ("judging", "inconclusive")
-"""Rows after which the next evaluation is the wake-up, so that all share its queries."""
+"""Rows after which an evaluation is the wake-up: the first with news, or the first when due."""
 
 PERSONAL: Final = (ForbiddenError, InvalidError, RefusedError)
 """Errors that only a person can end."""
@@ -300,8 +300,16 @@ class Reconciler:
             return  # it went meanwhile: nothing of it is shown any more
         opened = status.incident.opened_at if status.incident else None
         self.metrics.show(key, status, epoch(opened) if opened else None)
-        evaluated = drawn.row in WOKEN_BY_EVALUATION
-        if drawn.due is not None and (drawn.due <= now or not evaluated):
+        self._come_back(key, rollout, drawn, now)
+
+    def _come_back(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
+        if drawn.due is None:
+            return
+        bench = self.benches.get(rollout.spec.analysis.prometheus)
+        waits = drawn.due > now and drawn.row in WOKEN_BY_EVALUATION
+        if bench is not None and waits:
+            bench.rest(key, drawn.due)
+        else:
             self.queue.add(key, drawn.due - now)
 
     async def _write(self, key: Key, rollout: ControllerRollout, status: Status) -> None:
