@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard bench-faults cluster clean
+.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard bench-faults bench-hostile cluster clean
 
 help: ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench-judge: venv ## how often the judge is wrong: 4,000 simulated runs a case; 
 
 bench-guard: venv ## the guard's cold start against bare Python
 	$(PY) benchmarks/guard/cold_start.py
+
+bench-hostile: cluster ## 2,000 hostile resources against the API server, 200 beside a good rollout
+	PECR_HOSTILE=2000 $(PY) -m localcluster run -- $(BIN)/pytest -m cluster tests/hostile tests/integration/test_hostile.py
 
 bench-faults: cluster ## whole runs while everything around the operator fails: an hour; renews docs/
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PY) -m benchmarks.faults --write

@@ -4,3 +4,13 @@ import pytest
 
 pytest_plugins = ["localcluster.pytest_plugin"]
 pytest.register_assert_rewrite("integration.harness")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse to run side by side what shares a cluster: xdist may forget its groups silently."""
+    grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+    if grouped and getattr(config.option, "loadgroup", False):
+        lost = [item.nodeid for item in grouped if "@" not in item.nodeid.rpartition("]")[2]]
+        if lost:
+            raise pytest.UsageError(f"xdist does not know the group of {lost[0]}")

@@ -15,8 +15,9 @@ HEAD = (
 
 INTRODUCTION = """\
 Made by `make bench-judge`: {runs} simulated rollouts a case, judged for 30 minutes from the end of
-settling with default settings, and seeded by the case's name. In brackets: 95 % confidence
-intervals, Wilson's for shares and from ranks for medians. The method: [judge.md](judge.md).
+settling with default settings, and seeded by the case's name; none of these runs was seen when the
+rule's constants were chosen. In brackets: 95 % confidence intervals, Wilson's for shares and from
+ranks for medians. The method: [judge.md](judge.md).
 
 The rule runs on many rollouts at once in numpy; a part of each case's runs, and every run with a
 tick without requests, is judged by the operator's own code as well, and any difference stops the

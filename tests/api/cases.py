@@ -50,6 +50,12 @@ COHORT = "write a number of pods (2) or a share of the target's replicas (10%)"
 SHARE = "write a share above 0 and at most 1"
 RATE = "write a share from 0 to 1"
 NAME = "write an object's name"
+RATES = {
+    "budgetViolationRate": 0,
+    "errorRate": 0,
+    "terminalModes": {"SOURCE_UNAVAILABLE": 0},
+    "stopReasons": {"bridge_*": 0.5},
+}
 EXISTING = {"deployment": "next", "configMap": "next-env"}
 DURATIONS = (
     "spec/slo/sustainedFor",
@@ -222,6 +228,17 @@ def _rest() -> Iterator[Bad]:
     yield Bad(change, "spec.baseline.source", cure)
     cure = "give rates exactly with source: Fixed; found "
     yield Bad({"spec/baseline": {"source": "Fixed"}}, "spec.baseline", cure + "no rates")
+    for rate, missing in (
+        ("budgetViolationRate", "none of budgetViolationRate"),
+        ("errorRate", "none of errorRate"),
+        ("terminalModes", "none of terminalModes.SOURCE_UNAVAILABLE"),
+        ("stopReasons", "none of stopReasons.bridge_*"),
+    ):
+        fixed = {"source": "Fixed", "rates": {k: v for k, v in RATES.items() if k != rate}}
+        every = "give the baseline's rate of every signal that the slo compares with it; found "
+        yield Bad({"spec/baseline": fixed}, "spec.baseline.rates", every + missing)
+    fixed = {"source": "Fixed", "rates": RATES | {"stopReasons": {"bridge": 0.1}}}
+    yield Bad({"spec/baseline": fixed}, "spec.baseline.rates", "found none of stopReasons.bridge_*")
     rates = {"source": "Recorded", "rates": {}}
     yield Bad({"spec/baseline": rates}, "spec.baseline", cure + "rates with another source")
     selectors, field = "spec/analysis/selectors", "spec.analysis.selectors.canary[0]"
@@ -230,6 +247,8 @@ def _rest() -> Iterator[Bad]:
     # What Python compiles and RE2 does not is refused by the API server alone.
     yield Bad({selectors: _selectors(op="!~", value="(?=a)")}, field, regex, twin=False)
     yield Bad({selectors: _selectors(label="a-b")}, f"{field}.label", "write a label's name")
+    names = "match labels of the pods; the metrics' names are the operator's to ask for; found"
+    yield Bad({selectors: _selectors(label="__name__")}, f"{field}.label", names)
     yield Bad({selectors: _selectors(op="~")}, f"{field}.op", '"=", "!=", "=~", "!~"')
     yield Bad({f"{selectors}": {"canary": [], "baseline": []}}, "selectors.canary", "1 items")
 
@@ -276,7 +295,8 @@ GOOD: list[dict[str, Any]] = [
     {"spec/canary": {"mode": "Fleet", "steps": [HOLD]}},
     {"spec/canary": {"mode": "Fleet", "steps": [HOLD]}, "spec/baseline": {"source": "Recorded"}},
     {"spec/canary": {"mode": "Existing", "steps": [HOLD], "existing": EXISTING}},
-    {"spec/baseline": {"source": "Fixed", "rates": {"errorRate": 0, "stopReasons": {"a_*": 1}}}},
+    {"spec/baseline": {"source": "Fixed", "rates": RATES}},
+    {"spec/baseline": {"source": "Fixed", "rates": {}}, "spec/slo": {"latency": {"p95": "1s"}}},
     {"spec/analysis/selectors": _selectors(op="=~", value="pecr-.*|next-.*")},
     {"spec/analysis/selectors": _selectors(op="=", value="(")},
     {"spec/target/deployment": "a.b-c.d"},

@@ -80,13 +80,19 @@ def deltas() -> st.SearchStrategy[dict[str, Any]]:
     ).filter(bool)
 
 
-def baselines(*, fleet: bool) -> st.SearchStrategy[dict[str, Any]]:
-    rates = maybe(
-        budgetViolationRate=RATES,
-        errorRate=RATES,
-        terminalModes=st.dictionaries(MODES, RATES),
-        stopReasons=st.dictionaries(GLOBS, RATES, max_size=8),
+def baselines(slo: dict[str, Any], *, fleet: bool) -> st.SearchStrategy[dict[str, Any]]:
+    modes, reasons = (
+        dict.fromkeys(slo.get(field, ()), RATES) for field in ("terminalModes", "stopReasons")
     )
+    given = {
+        "budgetViolationRate": RATES,
+        "errorRate": RATES,
+        "terminalModes": st.fixed_dictionaries(modes),
+        "stopReasons": st.fixed_dictionaries(reasons),
+    }
+    compared = {name: rate for name, rate in given.items() if name in slo}
+    others = {name: rate for name, rate in given.items() if name not in slo}
+    rates = st.fixed_dictionaries(compared, optional=others)
     sources = [{}, {"source": "Recorded"}, *([] if fleet else [{"source": "Concurrent"}])]
     fixed = st.builds(lambda given: {"source": "Fixed", "rates": given}, rates)
     return st.one_of(st.sampled_from(sources), fixed)
@@ -95,12 +101,12 @@ def baselines(*, fleet: bool) -> st.SearchStrategy[dict[str, Any]]:
 @st.composite
 def specs(draw: st.DrawFn) -> dict[str, Any]:
     """Give specs in wire form, all of them good."""
-    canary = draw(canaries())
+    canary, slo = draw(canaries()), draw(slos())
     people = st.lists(TEXTS, min_size=1, max_size=3)
     subjects = draw(st.sampled_from((("users",), ("groups",), ("users", "groups"))))
     optional = maybe(
         analysis=maybe(settle=DURATIONS, maxDuration=DURATIONS, prometheus=NAMES),
-        baseline=baselines(fleet=canary["mode"] == "Fleet"),
+        baseline=baselines(slo, fleet=canary["mode"] == "Fleet"),
         promotion=maybe(strategy=words(enums.Strategy), bake=DURATIONS, guard=words(enums.Guard)),
         fallback=maybe(onExhausted=words(enums.OnExhausted)),
         onDelete=words(enums.OnDelete),
@@ -111,7 +117,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         | draw(maybe(container=NAMES, conflicts=words(enums.Conflicts))),
         "flagDelta": draw(deltas()),
         "canary": canary,
-        "slo": draw(slos()),
+        "slo": slo,
         "rollbackOwner": {
             "name": draw(TEXTS),
             "contact": draw(TEXTS),

@@ -17,6 +17,7 @@ from pecr_rollout.cluster.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    NotLeadingError,
     UnavailableError,
 )
 from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, LEASES, ROLLOUTS
@@ -208,3 +209,27 @@ async def test_a_write_is_never_tried_again_by_itself(server):
         with pytest.raises(UnavailableError):
             await api.merge(CONFIG_MAPS, "ns", "a", {})
     assert len(server.asked) == 1
+
+
+async def test_who_may_not_write_only_reads(server):
+    obj = {"metadata": {"namespace": "ns", "name": "a", "uid": "u"}}
+    async with connected(server, may_write=lambda: 0.0) as api:
+        await api.get(CONFIG_MAPS, "ns", "a")
+        await api.list_all(CONFIG_MAPS, "ns")
+        for write in (
+            api.create(CONFIG_MAPS, obj),
+            api.merge(CONFIG_MAPS, "ns", "a", {}),
+            api.edit(ROLLOUTS, "ns", "a", []),
+            api.try_apply(CONFIG_MAPS, obj),
+            api.delete(LEASES, obj),
+        ):
+            with pytest.raises(NotLeadingError, match="another operator may lead"):
+                await write
+    assert [method for method, _, _, _ in server.asked] == ["GET", "GET"]
+
+
+async def test_no_write_outlasts_the_right_to_write(server):
+    server.delay = 5.0
+    async with connected(server, may_write=lambda: 0.2) as api:
+        with pytest.raises(UnavailableError, match="no answer from the API server to patch"):
+            await api.merge(CONFIG_MAPS, "ns", "a", {})

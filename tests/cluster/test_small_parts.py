@@ -6,6 +6,7 @@ import pytest
 
 from cluster.builders import UID, container, rollout
 from pecr_rollout.cluster import resources
+from pecr_rollout.cluster.election import Pace
 from pecr_rollout.cluster.errors import (
     AlreadyExistsError,
     ClusterError,
@@ -22,7 +23,7 @@ from pecr_rollout.cluster.names import bounded
 from pecr_rollout.cluster.permissions import PERMISSIONS
 from pecr_rollout.cluster.preflight.capacity import pod_demand, quantity
 from pecr_rollout.cluster.preflight.readers import config_maps_read
-from pecr_rollout.cluster.selectors import fits, selector_text, widest
+from pecr_rollout.cluster.selectors import fits, is_selector, selector_text, widest
 from pecr_rollout.cluster.snapshot import from_data, snapshot_manifest
 from pecr_rollout.lifecycle.observation import Flags, Snapshot
 
@@ -64,6 +65,32 @@ def test_a_selector_as_text():
 def test_fits(change, expected):
     labels = {"app": "x", "tier": "a", "there": "1"} | change
     assert fits(SELECTOR, labels) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "!a",
+        "a=b",
+        "a==b",
+        "a!=b",
+        "a=",
+        "x.io/a in (b, c), d",
+        "a notin (b),!c",
+        selector_text(SELECTOR),
+    ],
+)
+def test_a_selector_is_one(text):
+    assert is_selector(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "=b", "a=b c", "a in b", "a in ()x", "a,", "a=b;c=d", "-a", "a/b/c", "a in", "$(a)"],
+)
+def test_no_selector_is_none(text):
+    assert not is_selector(text)
 
 
 def test_the_target_selector_covers_its_clone():
@@ -169,3 +196,17 @@ def test_dig_and_owners():
     assert resources.dig({"a": {"b": 1}}, "a", "b") == 1
     assert resources.dig({"a": None}, "a", "b") is None
     assert resources.controller_uid({"metadata": {}}) is None
+
+
+@pytest.mark.parametrize("duration", [5, 10, 3600])
+def test_the_times_of_an_election_follow_each_other(duration):
+    pace = Pace(duration)
+    assert pace.looks <= pace.renews < pace.acts < pace.dies < duration
+    one_try = pace.renews  # as long as a request may take
+    assert pace.renews + one_try + pace.looks + one_try <= pace.acts, "there is time for another"
+
+
+def test_the_shipped_times_are_those_that_are_promised():
+    pace = Pace()
+    assert (pace.duration, pace.renews, pace.acts, pace.dies, pace.looks) == (10, 2, 7, 8.5, 1)
+    assert pace.duration + pace.looks + 4 <= 15, "a second look, and seconds to start"

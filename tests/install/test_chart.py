@@ -20,13 +20,17 @@ FILL_IN = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolic
 MATRIX = {
     "the least": {},
     "cluster-wide": {"watch": {"scope": "Cluster"}, "uninstall": {"unfinished": "Release"}},
-    "two namespaces": {"watch": {"namespaces": ["a", "b"]}, "uninstall": {"unfinished": "Release"}},
+    "two namespaces": {
+        "watch": {"namespaces": ["a", "b"], "selector": "team in (search, ads),!legacy"},
+        "uninstall": {"unfinished": "Release"},
+    },
     "everything": {
         "prometheus": {
             "url": "https://prometheus:9090",
             "tokenSecret": {"name": "prometheus", "key": "token"},
             "caConfigMap": {"name": "ca", "key": "ca.crt"},
         },
+        "notifications": {"secretName": "receivers", "secretKey": "urls"},
         "image": {"digest": "sha256:" + "0" * 64},
         "imagePullSecrets": [{"name": "registry"}],
         "serviceAccount": {"annotations": {"a": "b"}},
@@ -38,12 +42,13 @@ MATRIX = {
         "affinity": {"nodeAffinity": {}},
         "podAnnotations": {"a": "b"},
         "podLabels": {"a": "b"},
-        "podDisruptionBudget": {"enabled": True},
+        "replicas": 3,
         "networkPolicy": {
             "enabled": True,
             "metricsFrom": [{"namespaceSelector": {}}],
             "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
             "prometheusTo": [{"namespaceSelector": {}}],
+            "notificationTo": [{"namespaceSelector": {}}],
         },
         "monitoring": {
             "serviceMonitor": True, "podMonitor": True, "rules": True, "dashboard": True,
@@ -102,7 +107,9 @@ def test_valid_for(helm, name, version):
     [
         ({"prometheus": {"url": ""}}, "prometheus.url is needed"),
         ({"prometheus": {"url": "prometheus:9090"}}, "prometheus"),
-        (URL | {"replicas": 3}, "replicas"),
+        (URL | {"replica": 3}, "replica"),
+        (URL | {"replicas": 0}, "replicas"),
+        (URL | {"leaderElection": {"durationSeconds": 1}}, "durationSeconds"),
         (URL | {"watch": {"scope": "Everywhere"}}, "scope"),
         (URL | {"watch": {"namespaces": ["Not_A_Name"]}}, "namespaces"),
         (URL | {"image": {"digest": "latest"}}, "digest"),

@@ -12,7 +12,10 @@ from pecr_packaging.render import CHART, ROOT, render
 from pecr_rollout.cli.main import run
 
 COMMAND = re.compile(r"^(?: {4}| {7})((?:kubectl|helm|pecr-rollout) .*)$", re.MULTILINE)
-DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("install", "security", "upgrade", "gitops")]
+DOCUMENTS = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("install", "security", "upgrade", "gitops", "reliability")
+]
 DOCUMENTS.append(ROOT / "SECURITY.md")
 
 
@@ -77,6 +80,8 @@ def test_the_overlay_of_the_documents_builds(tmp_path):
     built = subprocess.run([kubectl, "kustomize", link], capture_output=True, text=True, check=True)
     assert "value: http://prometheus.observability.svc:9090" in built.stdout
     assert "--all-namespaces" in built.stdout
+    assert "name: PECR_NOTIFY_URLS_FILE\n          value: /notifications/urls" in built.stdout
+    assert "secretName: pecr-rollout-receivers" in built.stdout
 
 
 @pytest.mark.parametrize("folder", ["namespaced", "cluster-wide", "monitoring", "policies/fill-in"])

@@ -5,9 +5,9 @@ import yaml
 
 from localcluster.binaries import Binaries
 from pecr_packaging import generate, manifests
-from pecr_packaging.rbac import rules, table
+from pecr_packaging.rbac import election_rules, rules, table
 from pecr_packaging.render import ROOT, load, render
-from pecr_rollout.cluster.permissions import PERMISSIONS
+from pecr_rollout.cluster.permissions import ELECTION, LEASE_NAME, PERMISSIONS
 
 PROMETHEUS = {"prometheus": {"url": "http://prometheus:9090"}}
 STALE = "run `make manifests`"
@@ -54,7 +54,9 @@ def found(objects, kind):
 
 def test_the_roles_are_the_permissions(helm):
     narrow = render(helm, PROMETHEUS | {"watch": {"namespaces": ["a", "b"]}})
-    roles = [r for r in found(narrow, "Role") if "helm.sh/hook" not in str(r["metadata"])]
+    *roles, election = [
+        r for r in found(narrow, "Role") if "helm.sh/hook" not in str(r["metadata"])
+    ]
     assert [role["metadata"]["namespace"] for role in roles] == ["a", "b"]
     assert all(role["rules"] == rules() for role in roles)
     users = {"-view", "-edit", "-acknowledge"}
@@ -64,20 +66,32 @@ def test_the_roles_are_the_permissions(helm):
     ), "in namespaced mode the operator has no right in the cluster"
     assert found(narrow, "ClusterRoleBinding") == []
     wide = render(helm, PROMETHEUS | {"watch": {"scope": "Cluster"}})
-    assert found(wide, "Role") == []
+    assert found(wide, "Role") == [election]
     [role] = [
         r for r in found(wide, "ClusterRole") if r["metadata"]["name"] == "pecr-rollout-operator"
     ]
     assert role["rules"] == rules()
 
 
+def test_the_election_is_about_one_lease_in_the_operators_own_namespace(helm):
+    objects = render(helm, PROMETHEUS, namespace="elsewhere")
+    [role] = [r for r in found(objects, "Role") if r["metadata"]["name"].endswith("-election")]
+    assert role["metadata"]["namespace"] == "elsewhere"
+    [deployment] = found(objects, "Deployment")
+    arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    [name] = [a.partition("=")[2] for a in arguments if a.startswith("--lease-name=")]
+    assert "--lease-namespace=elsewhere" in arguments
+    assert str(role["rules"]) == str(election_rules()).replace(LEASE_NAME, name)
+    assert role["rules"][1]["resourceNames"] == [name]
+
+
 def test_least_privilege():
-    for permission in PERMISSIONS:
+    for permission in PERMISSIONS + ELECTION:
         text = str(permission.rule)
         assert "*" not in text
         assert "secrets" not in text
         assert permission.why
-    verbs = {verb for permission in PERMISSIONS for verb in permission.verbs}
+    verbs = {verb for permission in PERMISSIONS + ELECTION for verb in permission.verbs}
     assert verbs <= {"get", "list", "watch", "create", "patch", "delete"}
 
 

@@ -46,14 +46,13 @@ def helm(localcluster: LocalCluster) -> Helm:
 def target(localcluster: LocalCluster) -> Iterator[LocalCluster]:
     """A namespace with the strictest Pod Security for the operator, and a fleet beside it."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    localcluster.kubectl("wait", "--for=delete", f"namespace/{NAMESPACE}", "--timeout=60s")
     system = {"apiVersion": "v1", "kind": "Namespace"}
     localcluster.apply([system | {"metadata": {"name": NAMESPACE, "labels": labels}}])
     localcluster.apply(target_manifests(TARGET, replicas=REPLICAS))
     localcluster.fleet.set_scenario(TARGET, faulty())
     yield localcluster
-    for name in (TARGET, NAMESPACE):
-        localcluster.kubectl("delete", "namespace", name, "--wait=false")
+    # The next installation has the same namespace: it has to be gone.
+    localcluster.kubectl("delete", "namespace", TARGET, NAMESPACE)
 
 
 @pytest.mark.parametrize("name", MATRIX)

@@ -11,7 +11,7 @@ from install.operated import NAME, operating, wait_for
 from localcluster import LocalCluster
 from pecr_demo.stage import REPLICAS, faulty, mended
 from pecr_packaging.render import NAMESPACE, ROOT
-from pecr_rollout.cluster.permissions import PERMISSIONS
+from pecr_rollout.cluster.permissions import ELECTION, PERMISSIONS
 from pecrfleet import target_manifests
 
 TARGET = "pecr"
@@ -79,15 +79,20 @@ def check_audit(cluster: LocalCluster) -> None:
         if each.get("responseStatus", {}).get("code") in (401, 403)
     ]
     assert refused == []
-    used = {(seen(each["objectRef"]), each["verb"]) for each in events}
-    granted = {
-        ((p.resource.group, p.resource.plural, p.subresource), verb)
-        for p in PERMISSIONS
-        for verb in p.verbs
-    }
-    assert granted - used <= AFTER_A_CRASH, "granted and never used"
     places = {each["objectRef"].get("namespace") for each in events}
-    assert places - {None} == {TARGET}
+    assert places - {None} == {TARGET, NAMESPACE}
+    for permissions, place in ((PERMISSIONS, TARGET), (ELECTION, NAMESPACE)):
+        used = {
+            (seen(each["objectRef"]), each["verb"])
+            for each in events
+            if each["objectRef"].get("namespace") == place
+        }
+        granted = {
+            ((p.resource.group, p.resource.plural, p.subresource), verb)
+            for p in permissions
+            for verb in p.verbs
+        }
+        assert granted - used <= AFTER_A_CRASH, "granted and never used"
 
 
 def seen(ref: dict[str, str]) -> tuple[str, str, str]:

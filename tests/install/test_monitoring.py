@@ -12,7 +12,9 @@ from localcluster.binaries import Binaries
 from pecr_packaging import dashboard
 from pecr_packaging.render import CHART, ROOT
 from pecr_rollout.api.status import Phase
-from pecr_rollout.runtime.metrics import PREFIX, VERDICTS, Metrics
+from pecr_rollout.runtime.leading import Role
+from pecr_rollout.runtime.metrics import Metrics
+from pecr_rollout.runtime.shown import PREFIX, VERDICTS
 
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
@@ -64,6 +66,7 @@ def exported() -> dict[str, set[str]]:
     """Give the names that the operator exports, with their labels."""
     found: dict[str, set[str]] = {}
     metrics = Metrics()
+    Role(None).show(metrics.registry)
     collectors = vars(metrics).values()
     labels = {
         each._name: set(each._labelnames) for each in collectors if hasattr(each, "_labelnames")

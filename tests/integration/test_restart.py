@@ -19,7 +19,7 @@ from integration.harness.specs import (
     TWO_STEPS,
     spec,
 )
-from integration.harness.waiting import PATIENCE
+from integration.harness.waiting import PATIENCE, wait_until
 from integration.harness.world import HELD
 
 pytestmark = pytest.mark.cluster
@@ -45,11 +45,12 @@ def killed_at_each_stage(world, rollout, done, within=2 * PATIENCE):
 
 
 def once_each(world, rollout):
-    """Assert that no transition was told twice."""
+    """Assert that no transition was told twice, and that nothing is left to be told."""
     names = Counter(event["metadata"]["name"] for event in world.events(rollout))
     notes = Counter(event["note"] for event in world.events(rollout))
     assert max(names.values()) == 1
     assert max(notes.values()) == 1, notes
+    wait_until(lambda: not rollout.status["outbox"], explain=lambda: str(rollout.status["outbox"]))
 
 
 def test_a_whole_run(install):
@@ -61,6 +62,7 @@ def test_a_whole_run(install):
     world.holds(rollout, fleet_flags=RLM, report="Completed")
     assert world.history(rollout) == ["Canary", "Canary", "Promoting", "Completed"]
     assert rollout.status["run"] == 1
+    world.told(rollout, "CanaryStarted", "StepStarted", "Promoting", "Completed")
     once_each(world, rollout)
 
 

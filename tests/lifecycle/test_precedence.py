@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,9 @@ from lifecycle.words import ADAPTIVE, BEFORE, ENGINE, MODES, ONE_STEP
 from lifecycle.world import World
 from pecr_rollout.api.rollout import ACKNOWLEDGE
 from pecr_rollout.api.status import Phase, Stage
+from pecr_rollout.lifecycle.observation import Finding, Preflight, Severity
+from pecr_rollout.lifecycle.plan import plan
+from pecr_rollout.lifecycle.stages import LOOK_AGAIN
 
 Act = Callable[[World], object]
 
@@ -247,8 +251,64 @@ def test_there_is_nothing_to_abort_when_nothing_runs():
     assert text.endswith("There is nothing to abort now.")
 
 
+def test_an_acknowledgement_of_an_incident_to_come_never_counts_until_it_is_set_again():
+    world = World().apply(changes=(ONE_STEP,)).to_stage(Phase.CANARY, Stage.JUDGING)
+    world.acknowledge(f"{world.run_id()}-1").settle()
+    assert refused(world)[0].endswith("There is nothing to acknowledge now.")
+    world.mood = "bad"
+    world.until_phase(Phase.FALLBACK)
+    world.mood = "good"
+    incident = world.status().incident
+    assert incident.id == f"{world.run_id()}-1", "ids can be foretold"
+    world.acknowledge().wait(5)
+    assert world.status().phase is Phase.FALLBACK, "to set what is set already is no change"
+    assert len(refused(world)) == 1
+    removal, again = incident.command.split(" && ")
+    assert removal.endswith(f" {ACKNOWLEDGE}-")
+    assert again.endswith(f" --overwrite {ACKNOWLEDGE}={incident.id}")
+    world.annotate(ACKNOWLEDGE, None).settle()
+    world.acknowledge().until_phase(Phase.CANARY)
+    assert world.status().run == 2
+
+
+@pytest.mark.parametrize("key", ["pecr.dev/promote", "pecr.dev/abort"])
+def test_a_promote_or_an_abort_of_a_run_to_come_never_counts(key):
+    manual = {"promotion": {"strategy": "Manual"}}
+    world = World().apply(changes=(ONE_STEP, manual)).to_stage(Phase.CANARY, Stage.JUDGING)
+    world.annotate(key, world.rollout("demo").run_id(2)).settle()
+    new_spec(world)
+    world.until(lambda w: w.status().run == 2 and "AwaitingPromotion" in w.status().message)
+    assert world.status().phase is Phase.CANARY
+    verb = key.removeprefix("pecr.dev/")
+    assert world.status().handled.refused == [f"{verb}={world.run_id()}"]
+    world.annotate(key, None).settle()
+    assert world.status().handled.refused == []
+    wanted = {"promote": Phase.PROMOTING, "abort": Phase.ABORTED}[verb]
+    world.annotate(key, world.run_id()).until_phase(wanted)
+
+
+def test_an_acknowledgement_is_not_refused_while_the_locks_cannot_be_read():
+    world = World(mood="bad").apply(changes=(ONE_STEP,)).until_phase(Phase.FALLBACK)
+    incident = world.status().incident.id
+    world.delete().settle()
+    world.mood, world.unreadable = "good", "leases are forbidden"
+    world.apply(changes=(ONE_STEP,)).acknowledge(incident).settle()
+    world.unreadable = ""
+    world.until_phase(Phase.CANARY)
+
+
 def test_who_acknowledged_is_recorded_and_cut_to_what_the_status_takes():
     world = World(mood="bad").apply(changes=(ONE_STEP,)).until_phase(Phase.FALLBACK)
     world.mood = "good"
     world.annotate("pecr.dev/acknowledged-by", "o" * 600).acknowledge().settle()
     assert any(entry.by == "o" * 253 for entry in world.status().history)
+
+
+def test_what_passes_by_itself_is_waited_for_and_is_no_stall():
+    world = World().apply()
+    finding = Finding(Severity.WAITING, "NoSeriesYet", "Too early.")
+    observation = replace(world.look(), preflight=Preflight((finding,)))
+    drawn = plan(observation)
+    assert (drawn.row, drawn.stalled, drawn.due) == ("preflight", None, world.now + LOOK_AGAIN)
+    assert drawn.status.phase is Phase.PENDING
+    assert drawn.status.message == "NoSeriesYet: Too early."

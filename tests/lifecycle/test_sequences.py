@@ -162,6 +162,12 @@ class Rollouts(RuleBasedStateMachine):
         self.world.settle()
         self.world.crash_after = None
 
+    @rule(receiver=st.sampled_from(["up", "dead", "none"]), hours=st.sampled_from([0, 0, 25]))
+    def notify(self, receiver, hours):
+        """Somebody's receiver dies, or comes back; a day later nobody wants to know any more."""
+        self.world.telling.receiver = receiver
+        self.world.tick(hours * 3600.0)
+
     @rule()
     def lose_a_status_write(self):
         self.world.lose_status = True
@@ -195,6 +201,20 @@ class Rollouts(RuleBasedStateMachine):
         value = data.draw(st.sampled_from(sorted(self.world.incidents)))
         if self.there(name):
             self.world.acknowledge(value, name)
+
+    @precondition(lambda self: self.there())
+    @rule(minutes=st.sampled_from([1, 1, 12]))
+    def acknowledge_the_next(self, minutes):
+        status = self.world.status()
+        number = status.incident.number + 1 if status.incident else 1
+        self.world.acknowledge(self.world.rollout("demo").incident_id(status.run, number))
+        self.world.mood = "bad"
+        self.world.wait(minutes)
+
+    @precondition(lambda self: self.there())
+    @rule(key=st.sampled_from([ACKNOWLEDGE, PROMOTE, ABORT]))
+    def take_back(self, key):
+        self.world.annotate(key, None)
 
     @precondition(lambda self: self.there())
     @rule(

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from lifecycle.edge import ConfigMap, ConflictError, Deployment, Lease, RefusedError, new_uid
+from lifecycle.telling import Telling
 from lifecycle.words import ADAPTIVE, BATCH, BEFORE, ENGINE, breach, spec, unknown, within
 from pecr_rollout.api.rollout import ABORT, ACKNOWLEDGE, FINALIZER, PROMOTE, ControllerRollout
 from pecr_rollout.api.status import Phase, Stage, Status, instant
@@ -28,6 +29,7 @@ from pecr_rollout.lifecycle.observation import (
     Severity,
     Snapshot,
 )
+from pecr_rollout.lifecycle.outbox import Told, without
 from pecr_rollout.lifecycle.plan import blocked, plan, worth_writing
 from pecr_rollout.lifecycle.situation import Situation, judged, run_spec
 from pecr_rollout.lifecycle.stages import wants_preflight
@@ -81,8 +83,10 @@ class World:
         errors: what preflight finds.
         crash_after: how many more steps (actions and status writes) the process lives.
         log: every action that was carried out.
-        notes: what was told, in order.
+        notes: what was recorded to be told, in order.
+        telling: what came of that.
         incidents: every incident that no person has acknowledged, with its target.
+        foretold: acknowledgements that were set before their incident was there, by rollout.
     """
 
     now: float = START
@@ -102,8 +106,10 @@ class World:
     reports: dict[str, list[Any]] = field(default_factory=dict)
     log: list[tuple[str, actions.Action]] = field(default_factory=list)
     notes: list[tuple[str, Note]] = field(default_factory=list)
+    telling: Telling = field(default_factory=Telling)
     rows: list[tuple[str, str]] = field(default_factory=list)
     incidents: dict[str, str] = field(default_factory=dict)
+    foretold: dict[str, str | None] = field(default_factory=dict)
     before: dict[str, Before] = field(default_factory=dict)
     preflights: int = 0
     outsiders: int = 0
@@ -152,6 +158,8 @@ class World:
     def annotate(self, key: str, value: str | None, name: str = "demo") -> "World":
         """Set an annotation."""
         body = self.rollouts[name]
+        if key == ACKNOWLEDGE and value != body["metadata"]["annotations"].get(key):
+            self.foretold[body["metadata"]["uid"]] = None if value in self.incidents else value
         if value is None:
             body["metadata"]["annotations"].pop(key, None)
         else:
@@ -179,6 +187,7 @@ class World:
             body["metadata"]["deletionTimestamp"] = instant(self.now)
             self._touched(body)
         else:
+            self._tell(self.rollout(name), mortal=False)  # the watch has its last version
             self._gone(name)
         return self
 
@@ -296,6 +305,8 @@ class World:
         self._check_plan(observation, drawn)
         self.rows.append((name, drawn.row))
         try:
+            if rollout.metadata.deletion_timestamp is not None:
+                self._tell(rollout)  # it may be gone afterwards
             for action in drawn.actions:
                 self._live()
                 self.execute(rollout, observation.cluster, action)
@@ -321,6 +332,7 @@ class World:
                         break
                 except Crash:
                     self.crash_after = None
+                    self.telling.die()
             else:
                 raise AssertionError(f"{name} does not come to rest: {self.rows[-8:]}")
             if name in self.rollouts:
@@ -468,8 +480,9 @@ class World:
         body["metadata"]["resourceVersion"] = str(int(body["metadata"]["resourceVersion"]) + 1)
 
     def _gone(self, name: str) -> None:
-        body = self.rollouts.pop(name)
-        self.before.pop(body["metadata"]["uid"], None)
+        uid = self.rollouts.pop(name)["metadata"]["uid"]
+        self.before.pop(uid, None)
+        self.telling.check_gone(uid)
 
     def _spec(self, rollout: ControllerRollout) -> Any:
         return run_spec(rollout, self._snapshot(rollout))
@@ -524,9 +537,22 @@ class World:
             return unknown(Reason.UNDECIDED, since=begun)
         return within() if lasted >= s.hold else unknown(Reason.UNDECIDED)
 
+    def _tell(self, rollout: ControllerRollout, *, mortal: bool = True) -> Told:
+        uid, events, owner = rollout.metadata.uid, set[str](), set[str]()
+        for message in rollout.status.outbox:
+            if mortal:
+                self._live()
+            if message.event:
+                self.telling.announce(uid, message, self.now)
+                events.add(message.key)
+            if message.owner is not None and self.telling.deliver(uid, message):
+                owner.add(message.key)
+        return Told(frozenset(events), frozenset(owner))
+
     def _record(self, rollout: ControllerRollout, drawn: Plan) -> bool:
+        drawn = replace(drawn, status=without(drawn.status, self._tell(rollout)))
         if not worth_writing(rollout.status, drawn.status, self.now):
-            self.notes += [(rollout.metadata.name, note) for note in drawn.notes]
+            assert not drawn.notes, "what is told is not recorded"
             return False
         self._live()
         name = rollout.metadata.name
@@ -544,7 +570,9 @@ class World:
         body["status"] = written
         self._touched(body)
         self.rollout(name)  # it is readable, within all bounds
-        self.notes += [(name, note) for note in drawn.notes]
+        for note in drawn.notes:
+            self.notes.append((name, note))
+            self.telling.record(rollout.metadata.uid, note)
         return True
 
     def _set_finalizers(self, rollout: ControllerRollout, names: list[str]) -> None:
@@ -774,6 +802,8 @@ class World:
         )
         if was is not None and now is None:
             assert acknowledged == was, "an incident was closed by nobody"
+            foretold = self.foretold.get(rollout.metadata.uid)
+            assert was != foretold, "an incident was closed by somebody who had not seen it"
         if was != now:
             if was is not None:
                 self.incidents.pop(was, None)
@@ -785,6 +815,7 @@ class World:
 
     def _check_left_behind(self, name: str) -> None:
         body, status = self.rollouts[name], self.status(name)
+        self.telling.check_settled(body["metadata"]["uid"], status.outbox)
         if status.stage is not Stage.IDLE and status.phase is not Phase.PENDING:
             return
         if self.unreadable or status.stage in (Stage.RESTORING, Stage.ROLLING_BACK, Stage.CLOSING):

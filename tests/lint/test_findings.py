@@ -138,12 +138,6 @@ class TestAdvice:
             ),
             ("hidden-retries", {"slo__stopReasons": None}, "bridge_*"),
             ("terminal-modes", {"slo__terminalModes": None}, "broken source"),
-            (
-                "fixed-rates",
-                {"baseline": {"source": "Fixed", "rates": {"errorRate": 0.1}},
-                 "slo__stopReasons": None, "slo__terminalModes": None},
-                "no rate for budget_violation_rate",
-            ),
         ],
     )  # fmt: skip
     def test_said_once(self, rule, changes, part):

@@ -113,10 +113,11 @@ class TestEnv:
         ]
 
     def test_a_line_break_cannot_forge_an_assignment(self):
-        step = Recommendation("withdraw\nX=1", {"A": "1\nPECR_CONTROLLER_ENGINE=rlm"}, "")
+        step = Recommendation("withdraw\nX=1", {"A": "1\nB=1", "C\nD": "1"}, "")
         assert to_env(REPORT._replace(recommended_fallback=step)).splitlines() == [
             "# recommended fallback step: withdraw X=1",
-            "# A is left out: its value has a line break",
+            "# A is left out: it has a line break",
+            "# C D is left out: it has a line break",
         ]
 
 

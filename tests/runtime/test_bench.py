@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -182,7 +183,7 @@ class TestRun:
     @pytest.fixture
     def server(self) -> Server:
         server = Server(traffic(3, 0.0))
-        server.time = START + TICK + server.server.delay - 0.05
+        server.time = START + 2 * TICK + server.server.delay - 0.05
         return server
 
     async def test_ticks_are_taken_at_their_time(self, server: Server) -> None:
@@ -190,10 +191,10 @@ class TestRun:
         bench = Bench(server, wakes.put_nowait, lambda count, _late: told.append(count))
         seat = bench.hear(A, CASE)
         async with running(bench):
-            assert await wakes.get() == A
+            assert [await wakes.get(), await wakes.get()] == [A, A]
             await asyncio.sleep(0)
-        assert told[0] == 1
-        assert seat.last == START + TICK
+        assert told[:2] == [1, 1], "what it missed at once, the next tick at its time"
+        assert seat.last == START + 2 * TICK
 
     async def test_it_waits_for_a_case(self, server: Server) -> None:
         wakes = asyncio.Queue()
@@ -251,3 +252,69 @@ def test_the_time_is_ours_until_the_servers_is_known(monkeypatch: pytest.MonkeyP
     bench = Bench(Server(Tape()), lambda _key: None)
     monkeypatch.setattr("pecr_rollout.runtime.bench.time.time", lambda: 5.0)
     assert bench.now() == 5.0
+
+
+class TestRest:
+    """Evaluations that change nothing but figures wake nobody before the rest is over."""
+
+    async def test_only_news_wakes_who_rests(self, woken: list[Key]) -> None:
+        bench = sit(Server(traffic(12, 0.2)), woken)
+        await judged(bench, 1)
+        woken.clear()
+        bench.rest(A, START + 100 * TICK)
+        said = []
+        for number in range(2, 8):
+            judgement = await judged(bench, number)
+            said.append([(v.state, v.reason, v.since) for v in judgement.signals])
+        changes = sum(one != other for one, other in pairwise(said))
+        assert State.BREACHED in {state for ((state, *_),) in said}
+        assert len(woken) < len(said)
+        assert len(woken) >= changes
+
+    async def test_the_end_of_the_rest_wakes(self, woken: list[Key]) -> None:
+        bench = sit(Server(traffic(12, 0.0)), woken)
+        await judged(bench, *range(1, 6))
+        woken.clear()
+        bench.rest(A, START + 7 * TICK)
+        await judged(bench, 6)
+        assert woken == []
+        await judged(bench, 7)
+        assert woken == [A]
+
+    async def test_figures_are_fresh_all_the_same(self, woken: list[Key]) -> None:
+        bench = sit(Server(traffic(12, 0.0)), woken)
+        before = await judged(bench, *range(1, 6))
+        bench.rest(A, START + 100 * TICK)
+        after = await judged(bench, 6)
+        assert after.signals[0].canary_total.total > before.signals[0].canary_total.total
+
+
+class TestNewcomers:
+    async def test_who_comes_late_is_judged_before_the_next_tick(self) -> None:
+        """After a restart all are new: none waits for a tick to hear what it says already."""
+        server = Server(traffic(6, 0.2))
+        server.time = START + TICK * 5 + 2
+        wakes: asyncio.Queue[Key] = asyncio.Queue()
+        bench = Bench(server, wakes.put_nowait)
+        seat = bench.hear(A, CASE)
+        async with running(bench):
+            async with asyncio.timeout(5):
+                assert await wakes.get() == A
+            assert bench.judged == 1
+        assert seat.judgement is not None
+        assert seat.judgement.state is State.BREACHED
+        assert seat.last == START + 5 * TICK
+
+    async def test_they_come_some_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pecr_rollout.runtime.bench.WELCOMED_AT_ONCE", 2)
+        server = Server(traffic(6, 0.0))
+        server.time = START + TICK * 5 + 2
+        wakes: asyncio.Queue[Key] = asyncio.Queue()
+        told: list[int] = []
+        bench = Bench(server, wakes.put_nowait, lambda count, _late: told.append(count))
+        keys = {Key("shop", f"r{number}") for number in range(5)}
+        for key in keys:
+            bench.hear(key, CASE)
+        async with running(bench), asyncio.timeout(5):
+            assert {await wakes.get() for _ in keys} == keys
+        assert told[:3] == [2, 2, 1]

@@ -122,4 +122,4 @@ def _named(labels: tuple[tuple[str, str], ...]) -> dict[str, str]:
 )
 def test_the_share_is_of_the_first_cohort(canary: dict[str, Any], share: float) -> None:
     asked = rollout(canary=canary, slo=ENVELOPE)
-    assert checks._checked(asked, 4, {}).share == pytest.approx(share)
+    assert checks._checked(asked, TARGET, {}).share == pytest.approx(share)

@@ -42,3 +42,12 @@ def test_a_line_for_people_begins_with_the_rollout(capsys: pytest.CaptureFixture
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("ns/a run 3: breach")
     assert second.endswith("of no rollout")
+
+
+def test_a_text_of_a_resource_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("plain", verbose=False)
+    logs.of_rollout(a_rollout(), "plain").info("%s", "x\ny\u2028z\x1b[31m Größe")
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("ns/a run 3: x\\ny\\u2028z\\x1b[31m Größe")
+    logs.LOGGER.error("a bug", exc_info=ValueError("why"))
+    assert "\nValueError: why" in capsys.readouterr().err, "a traceback keeps its lines"

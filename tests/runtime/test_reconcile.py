@@ -11,6 +11,8 @@ from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Table
+from pecr_rollout.runtime.telling import Teller
+from runtime.test_unreadable import Editor
 
 KEY = Key("ns", "rlm-engine")
 JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
@@ -31,7 +33,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
 
 @pytest.fixture
 def reconciler() -> Reconciler:
-    return Reconciler(None, {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    return Reconciler(None, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
 
 
 async def test_one_look_is_enough_while_nothing_changes(
@@ -73,21 +75,39 @@ async def test_while_pods_roll_every_look_is_new(
     assert await reconciler._cluster(KEY, rolling) is not first
 
 
+async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = rollout_body()
+    editor = Editor(body)
+    reconciler = Reconciler(editor, {}, Teller(editor), Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler.table.put(body)
+
+    async def observe(*_: object) -> Cluster:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(reconcile, "observe", observe)
+    for _ in range(2):
+        await reconciler._reconcile_safely(KEY)
+    assert editor.edits == 1, "said once"
+    status = reconciler.table.get(KEY)["status"]
+    assert "a bug of the operator (KeyError)" in status["message"]
+    assert ("Stalled", "Bug") in {(c["type"], c["reason"]) for c in status["conditions"]}
+    assert len(reconciler.queue) == 1, "it is tried again"
+
+
 class Reads:
     """An API server that is only read, and has this."""
 
     def __init__(self, body: dict[str, object] | None) -> None:
         self.body = body
 
-    async def find(self, *_: object) -> dict[str, object] | None:
-        return self.body
-
-    async def list_all(self, *_: object) -> list[dict[str, object]]:
+    async def list_all(self, *_: object, **__: object) -> list[dict[str, object]]:
         return [self.body] if self.body else []
 
 
 async def after_a_conflict(known: dict[str, object], there: dict[str, object] | None) -> Reconciler:
-    reconciler = Reconciler(Reads(there), {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler = Reconciler(
+        Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
+    )
     reconciler.table.put(known)
     await reconciler._read_again(KEY)
     return reconciler
@@ -109,7 +129,9 @@ async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
 
 async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() -> None:
     there, other = rollout_body("ns"), rollout_body("elsewhere")
-    reconciler = Reconciler(Reads(there), {}, Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler = Reconciler(
+        Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
+    )
     for body in (there, rollout_body("ns", "gone"), other):
         reconciler.table.put(body)
     reconciler.table.get(Key("ns", "gone"))["metadata"]["uid"] = "another"
@@ -127,6 +149,6 @@ async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
 
     monkeypatch.setattr(Reconciler, "reconcile", refused)
     queue = DueQueue(lambda: 0.0)
-    reconciler = Reconciler(Reads(None), {}, Table(), queue, Metrics())
+    reconciler = Reconciler(Reads(None), {}, Teller(None), Table(), queue, Metrics())
     await reconciler._reconcile_safely(KEY)
     assert queue._due == {KEY: delay}

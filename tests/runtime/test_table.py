@@ -24,6 +24,12 @@ def test_an_older_body_never_replaces_a_newer_one() -> None:
     assert "managedFields" not in found["metadata"]
 
 
+def test_what_a_watch_tells_of_our_own_write_is_no_news() -> None:
+    table = Table()
+    assert table.put(body(12))
+    assert not table.put(body(12)), "it would be looked at again, and cost six requests"
+
+
 def test_an_object_created_again_replaces_the_one_before() -> None:
     table = Table()
     table.put(body(12))

@@ -4,6 +4,7 @@ import pytest
 
 from pecr_rollout.judge import Counts, Settings
 from pecr_rollout.lifecycle.observation import Severity
+from pecr_rollout.telemetry import promql
 from pecr_rollout.telemetry.clock import Told
 from pecr_rollout.telemetry.errors import Trouble
 from pecr_rollout.telemetry.preflight import (
@@ -19,22 +20,23 @@ from telemetry.faults import Faulty
 from telemetry.tape import FakePod, Tape
 
 NOW = START + 600.0
+FLEET = Subject("shop", (FLEET_RS,))
 
 
 def checked(**changes):
     fields = {
         "asked": (P99, ERRORS),
         "settings": Settings(signals=2),
-        "fleet": Subject("shop", (FLEET_RS,)),
+        "fleet": FLEET,
         "share": 0.1,
         "history": {"error_rate": (Counts(1.0, 1000.0),) * 130},
     }
     return Checked(**{**fields, **changes})
 
 
-def fleet(requests, *, every=15.0, namespace="shop"):
+def fleet(requests, *, every=15.0, namespace="shop", since=START):
     tape, pod = Tape(), FakePod(f"{FLEET_RS}-aaaaa", namespace)
-    at = START
+    at = since
     while at <= NOW:
         if requests:
             pod.serve(requests)
@@ -74,6 +76,27 @@ async def test_series_under_other_labels_are_shown(backfilled):
     assert 'namespace="elsewhere"' in found.message
     assert f'pod="{FLEET_RS}-aaaaa"' in found.message
     assert 'namespace=~"shop"' in found.message
+
+
+async def test_pods_that_are_fresh_are_waited_for(backfilled):
+    client = backfilled(fleet(10, namespace="elsewhere"))
+    found = (await findings(client, settled_at=NOW - 20.0))["NoSeriesYet"]
+    assert found.severity is Severity.WAITING
+    assert "LabelMismatch" in await findings(client, settled_at=NOW - 61.0)
+
+
+async def test_young_pods_are_judged_by_their_own_age(backfilled):
+    """50 requests a second for a minute, scraped each second: neither few nor seldom."""
+    client = backfilled(fleet(50, every=1.0, since=NOW - 60.0))
+    settings = Settings(signals=2, tick=1.0)
+    assert await findings(client, settings=settings) == {}
+    [rate] = await client.instant(promql.known_for(client.server, FLEET, 600.0), NOW, list)
+    assert 45.0 <= rate.value <= 75.0
+
+
+async def test_young_pods_that_are_scraped_too_seldom(backfilled):
+    found = await findings(backfilled(fleet(4000, every=60.0, since=NOW - 250.0)))
+    assert "every 50 s" in found["ScrapedTooSeldom"].message, "five scrapes in 250 s"
 
 
 async def test_no_traffic(backfilled):

@@ -3,7 +3,7 @@ import pytest
 from pecr_rollout.api.spec import Spec
 from pecr_rollout.judge.evidence import Concurrent, Counts, Fixed, Kind, Recorded, SharedIncident
 from pecr_rollout.telemetry.measures import SlowerThan, StopReasons
-from pecr_rollout.telemetry.questions import ask, missing_rates, settings
+from pecr_rollout.telemetry.questions import ask, settings
 
 SLO = {
     "latency": {"p95": "1200ms", "p99": "1500ms"},
@@ -75,18 +75,13 @@ def test_fixed_rates_are_the_baseline():
     rates = {
         "budgetViolationRate": 0.001,
         "errorRate": 0.002,
-        "terminalModes": {"SOURCE_UNAVAILABLE": 0.003},
+        "terminalModes": {"SOURCE_UNAVAILABLE": 0.003, "INSUFFICIENT_EVIDENCE": 0.0},
         "stopReasons": {"bridge_*": 0.004},
     }
     fixed = spec(baseline={"source": "Fixed", "rates": rates})
     references = [entry.question.reference for entry in ask(fixed, concurrent=True)]
     assert references[:2] == [Concurrent()] * 2, "the fleet still tells of a shared incident"
     assert references[2:] == [Fixed(r) for r in (0.001, 0.0, 0.003, 0.002, 0.004)]
-    assert missing_rates(fixed) == ("terminal_mode:INSUFFICIENT_EVIDENCE",)
-
-
-def test_no_rate_is_missing_where_none_is_given():
-    assert missing_rates(spec()) == ()
 
 
 def test_settings_are_seconds():

@@ -113,8 +113,13 @@ class LocalCluster:
         self._folder.claim()
         self._remove_data()
         shutil.rmtree(self._folder / "logs", ignore_errors=True)
-        self._state.ports.update(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+        ports, kept = free_ports(len(_PORTS))
+        self._state.ports.update(zip(_PORTS, ports, strict=True))
         self._folder.save(self._state)
+        with kept:
+            self._start_components()
+
+    def _start_components(self) -> None:
         try:
             self._start_watchdog()
             self._access = self._provider.start()

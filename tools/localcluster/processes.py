@@ -17,18 +17,23 @@ _POLL_SECONDS = 0.02
 _PORTS = range(20000, 32000)
 
 
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now.
+def free_ports(count: int) -> tuple[list[int], contextlib.ExitStack]:
+    """Loopback ports that nobody listens on now, and what keeps them for us until it is closed.
 
     They lie below the range that the kernel gives to outgoing connections, so that no client gets
-    the port of a component that is down for a moment.
+    the port of a component that is down for a moment. Until the components listen, a UDP socket of
+    the same number tells another cluster that starts at the same time that the port is taken.
+    The order is the system's chance: a test library may have seeded ours alike in two processes.
     """
     found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(port)
-        if len(found) == count:
-            return found
+    with contextlib.ExitStack() as kept:
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                claim = kept.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                claim.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found, kept.pop_all()
     raise LocalClusterError(f"No {count} free ports from {_PORTS.start} to {_PORTS.stop}.")
 
 

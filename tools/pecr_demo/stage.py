@@ -1,5 +1,6 @@
 """The stage: a cluster with a fleet under traffic, and the operator as a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,28 +12,26 @@ from typing import IO
 
 from localcluster import LocalCluster, Options
 from localcluster.prometheus_query import wait_for_query
-from pecrfleet import Effect, Rule, Scenario, Traffic, When, target_manifests
+from pecrfleet import Scenario, target_manifests
 
 NAMESPACE = "pecr"
 REPLICAS = 4
-TRAFFIC = Traffic(rps=1000)
-"""Plenty, so that seconds decide what takes minutes in earnest."""
+SAMPLES = Path(__file__).parents[2] / "manifests/samples/demo"
 
 
 def faulty() -> Scenario:
     """Give an rlm that breaks budgets while adaptive parallelism or batch mode is on."""
-    return Scenario(
-        traffic=TRAFFIC,
-        rules=(
-            Rule(When(engine="rlm", adaptive_parallelism=True), Effect(violation_rate=0.47)),
-            Rule(When(engine="rlm", batch_mode=True), Effect(violation_rate=0.36)),
-        ),
-    )
+    return _scenario("faulty")
 
 
 def mended() -> Scenario:
     """Give an rlm without that fault."""
-    return Scenario(traffic=TRAFFIC)
+    return _scenario("mended")
+
+
+def _scenario(name: str) -> Scenario:
+    """Read a scenario; its traffic is plenty, so that seconds decide what takes minutes."""
+    return Scenario.from_json(json.loads((SAMPLES / f"{name}.json").read_text()))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final, NamedTuple
 
-from pecr_rollout.runtime.metrics import PREFIX
+from pecr_rollout.runtime.shown import PREFIX
 
 ONE: Final = '{namespace="$namespace", name="$name"}'
 

@@ -18,6 +18,7 @@ def chart_files() -> dict[Path, str]:
     made = {
         files / "crd.yaml": crd.render(),
         files / "rules.yaml": HEADER + manifests.to_yaml({"rules": rbac.rules()}),
+        files / "rules-election.yaml": HEADER + manifests.to_yaml({"rules": rbac.election_rules()}),
         files / "dashboard.json": dashboard.render(),
     }
     for name, policy in admission.POLICIES.items():

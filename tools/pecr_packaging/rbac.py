@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pecr_rollout.cluster.permissions import PERMISSIONS, Permission
+from pecr_rollout.cluster.permissions import ELECTION, PERMISSIONS, Permission
 
 
 def rules() -> list[dict[str, Any]]:
@@ -10,15 +10,20 @@ def rules() -> list[dict[str, Any]]:
     return [dict(permission.rule) for permission in PERMISSIONS]
 
 
+def election_rules() -> list[dict[str, Any]]:
+    """Give the rules of the Role in the operator's own namespace."""
+    return [dict(permission.rule) for permission in ELECTION]
+
+
 def table() -> str:
     """Give the table of docs/security.md."""
     lines = ["| resource | verbs | why |", "| --- | --- | --- |", *map(_row, PERMISSIONS)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_row(each, "in its own namespace: ") for each in ELECTION)])
 
 
-def _row(permission: Permission) -> str:
+def _row(permission: Permission, where: str = "") -> str:
     resource = permission.resource
     group = f".{resource.group}" if resource.group else ""
     sub = f"/{permission.subresource}" if permission.subresource else ""
     verbs = ", ".join(permission.verbs)
-    return f"| `{resource.plural}{group}{sub}` | {verbs} | {permission.why} |"
+    return f"| `{resource.plural}{group}{sub}` | {verbs} | {where}{permission.why} |"

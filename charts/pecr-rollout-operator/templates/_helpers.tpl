@@ -33,7 +33,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pecr.serviceAccount" 
 {{ .Values.watch.namespaces | default (list .Release.Namespace) | uniq | toJson }}
 {{- end }}
 
-{{- /* Arguments of a command that say where the rollouts are. */ -}}
+{{- /* Arguments of a command that say which rollouts are meant. */ -}}
 {{- define "pecr.where" -}}
 {{- if eq .Values.watch.scope "Cluster" }}
 - --all-namespaces
@@ -41,6 +41,9 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pecr.serviceAccount" 
 {{- range include "pecr.namespaces" . | fromJsonArray }}
 - --namespace={{ . }}
 {{- end }}
+{{- end }}
+{{- with .Values.watch.selector }}
+- {{ printf "--selector=%s" . | quote }}
 {{- end }}
 {{- end }}
 

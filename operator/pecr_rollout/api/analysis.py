@@ -29,6 +29,12 @@ _REGEX: Final = rule(
     field=".value",
     found="self.value",
 )
+_NO_METRIC: Final = rule(
+    "self.label != '__name__'",
+    "match labels of the pods; the metrics' names are the operator's to ask for",
+    field=".label",
+    found="self.label",
+)
 _NOT_TOO_OFTEN: Final = rule(
     where_durations(("self.interval",), "duration(self.interval) >= duration('1s')"),
     "let the interval be at least 1s",
@@ -45,7 +51,7 @@ _RATES_WITH_FIXED: Final = rule(
 class LabelMatcher(Model):
     """One Prometheus label matcher."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_REGEX))
+    model_config = ConfigDict(json_schema_extra=rules(_REGEX, _NO_METRIC))
 
     label: Annotated[
         str,
@@ -64,6 +70,7 @@ class LabelMatcher(Model):
     @model_validator(mode="after")
     def _readable(self) -> Self:
         require(self.op in ("=", "!=") or _compiles(self.value), _REGEX)
+        require(self.label != "__name__", _NO_METRIC)
         return self
 
 

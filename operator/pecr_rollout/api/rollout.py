@@ -95,11 +95,13 @@ class ControllerRollout(Model):
         return f"{self.run_id(run)}-{number}"
 
     def command(self, annotation: str, value: str) -> str:
-        """Give the exact command that sets an intent."""
-        return (
-            f"kubectl annotate controllerrollout {self.metadata.name}"
-            f" -n {self.metadata.namespace} --overwrite {annotation}={value}"
+        """Give the exact command that sets an intent; what is set already is removed first."""
+        annotate = (
+            f"kubectl annotate controllerrollout {self.metadata.name} -n {self.metadata.namespace}"
         )
+        again = self.metadata.annotations.get(annotation) == value
+        remove = f"{annotate} {annotation}- && " if again else ""
+        return f"{remove}{annotate} --overwrite {annotation}={value}"
 
 
 def read(body: dict[str, Any]) -> ControllerRollout:

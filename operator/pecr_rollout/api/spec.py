@@ -23,7 +23,16 @@ from pecr_rollout.api.enums import (
 )
 from pecr_rollout.api.owner import RollbackOwner
 from pecr_rollout.api.slo import Slo
-from pecr_rollout.api.types import Duration, Model, require, rule, rules, seconds, where_durations
+from pecr_rollout.api.types import (
+    Duration,
+    Model,
+    Rule,
+    require,
+    rule,
+    rules,
+    seconds,
+    where_durations,
+)
 
 _NO_REST_OF_THE_FLEET: Final = rule(
     "self.canary.mode != 'Fleet' || !has(self.baseline.source)"
@@ -40,6 +49,36 @@ _SOME_EVALUATIONS: Final = rule(
     "let slo.sustainedFor be at least analysis.interval",
     field=".slo.sustainedFor",
     found="self.slo.sustainedFor + ' and ' + self.analysis.interval",
+)
+_JUDGED_RATES: Final = "give the baseline's rate of every signal that the slo compares with it"
+
+
+def _rate_given(name: str, there: str, missing: str) -> Rule:
+    """Give the rule that a Fixed baseline has the rate (or the rates) of one signal."""
+    return rule(
+        f"!has(self.baseline.rates) || !has(self.slo.{name}) || {there}",
+        _JUDGED_RATES,
+        field=".baseline.rates",
+        found=missing,
+    )
+
+
+def _plain_rate(name: str) -> Rule:
+    return _rate_given(name, f"has(self.baseline.rates.{name})", f"'none of {name}'")
+
+
+def _mapped_rates(name: str) -> Rule:
+    rates = f"self.baseline.rates.{name}"
+    there = f"has({rates}) && k in {rates}"
+    missing = f"'none of {name}.' + self.slo.{name}.filter(k, !({there}))[0]"
+    return _rate_given(name, f"self.slo.{name}.all(k, {there})", missing)
+
+
+_RATES_GIVEN: Final = (
+    _plain_rate("budgetViolationRate"),
+    _plain_rate("errorRate"),
+    _mapped_rates("terminalModes"),
+    _mapped_rates("stopReasons"),
 )
 
 
@@ -70,7 +109,9 @@ class Fallback(Model):
 class Spec(Model):
     """A change of the controller's flags, declared: delta, cohort, envelope and owner."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_NO_REST_OF_THE_FLEET, _SOME_EVALUATIONS))
+    model_config = ConfigDict(
+        json_schema_extra=rules(_NO_REST_OF_THE_FLEET, _SOME_EVALUATIONS, *_RATES_GIVEN)
+    )
 
     target: Target
     """The Deployment and the ConfigMap that feeds its environment.
@@ -105,7 +146,25 @@ class Spec(Model):
         require(rest or not concurrent, _NO_REST_OF_THE_FLEET)
         window, interval = seconds(self.slo.sustained_for), seconds(self.analysis.interval)
         require(window >= interval, _SOME_EVALUATIONS)
+        require(not self._rates_missing(), _RATES_GIVEN[0])
         return self
+
+    def _rates_missing(self) -> bool:
+        """Tell whether a Fixed baseline lacks a rate that is compared with."""
+        rates, slo = self.baseline.rates, self.slo
+        if rates is None:
+            return False
+        plain = (
+            (slo.budget_violation_rate, rates.budget_violation_rate),
+            (slo.error_rate, rates.error_rate),
+        )
+        mapped = (
+            (slo.terminal_modes, rates.terminal_modes),
+            (slo.stop_reasons, rates.stop_reasons),
+        )
+        return any(limit is not None and rate is None for limit, rate in plain) or any(
+            set(limits or ()) - set(given or ()) for limits, given in mapped
+        )
 
     def baseline_source(self) -> BaselineSource:
         """Give the source, defaulted by the mode: Concurrent, or Recorded in mode Fleet."""

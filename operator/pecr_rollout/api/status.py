@@ -6,22 +6,16 @@ true in the cluster, and are written before anything there is changed.
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from pecr_rollout.api.types import Model
+from pecr_rollout.contract.fallback import BY_NAME
+from pecr_rollout.contract.flags import BY_VARIABLE
 
 Text = Annotated[str, Field(max_length=1024)]
 Name = Annotated[str, Field(max_length=253)]
-Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
-"""An instant in UTC, RFC 3339 with seconds."""
-EnvironmentMap = Annotated[
-    dict[Annotated[str, Field(max_length=253)], Annotated[str, Field(max_length=16_384)]],
-    Field(max_length=16),
-]
-
-HISTORY_LENGTH = 20
 
 
 def instant(seconds: float) -> str:
@@ -30,8 +24,34 @@ def instant(seconds: float) -> str:
 
 
 def epoch(text: str) -> float:
-    """Read an RFC 3339 instant as seconds since the epoch."""
+    """Read an RFC 3339 instant as seconds since the epoch.
+
+    Raises:
+        ValueError: it is none, or one that no calendar has.
+    """
     return datetime.fromisoformat(text).timestamp()
+
+
+def _time(text: str) -> str:
+    """Refuse what the API server takes for an instant and nobody can count with: the year 0."""
+    epoch(text)
+    return text
+
+
+Time = Annotated[
+    str, Field(max_length=32, json_schema_extra={"format": "date-time"}), AfterValidator(_time)
+]
+"""An instant in UTC, RFC 3339 with seconds."""
+STEPS: Final = tuple(BY_NAME)
+VARIABLES: Final = tuple(BY_VARIABLE)
+StepName = Literal[STEPS]  # type: ignore[valid-type]
+FlagName = Literal[VARIABLES]  # type: ignore[valid-type]
+EnvironmentMap = Annotated[
+    dict[FlagName, Annotated[str, Field(max_length=16_384)]], Field(max_length=16)
+]
+"""The contract's flags alone: what stands here is written into the fleet's ConfigMap."""
+
+HISTORY_LENGTH = 20
 
 
 class Phase(StrEnum):
@@ -67,7 +87,7 @@ class StatusModel(Model):
 class StepStatus(StatusModel):
     """The step of the canary."""
 
-    index: int = 1
+    index: Annotated[int, Field(ge=1, le=20)] = 1
     """Number of the step, from 1."""
     of: int = 1
     """Number of steps."""
@@ -161,7 +181,7 @@ class FallbackStatus(StatusModel):
 
     scope: Literal["Cohort", "Fleet"] = "Cohort"
     """Where the safer settings are: on the cohort alone or on the whole fleet."""
-    taken: Annotated[list[Name], Field(max_length=4)] = []
+    taken: Annotated[list[StepName], Field(max_length=4)] = []
     """The steps taken, in the contract's order."""
     withdrawn: bool = False
     """Whether what was there before is back."""
@@ -196,7 +216,7 @@ class Handled(StatusModel):
     abort: Name | None = None
     """Of pecr.dev/abort."""
     refused: Annotated[list[Name], Field(max_length=3)] = []
-    """Values that did not fit and were answered by an Event."""
+    """Values that did not fit when they were first seen; they never will, until set again."""
 
 
 class HistoryEntry(StatusModel):
@@ -212,6 +232,42 @@ class HistoryEntry(StatusModel):
     """What happened."""
     by: Annotated[str, Field(max_length=253)] | None = None
     """Who asked for it, where a person did."""
+
+
+OUTBOX_LENGTH = 64
+"""Messages on record at most: a start tells 20 at once, and 16 may wait for the rollback owner."""
+
+
+class OwnerMessage(StatusModel):
+    """What the rollback owner is told beside the message itself."""
+
+    evidence: Text = ""
+    """The reasoning of the signals that it rests on."""
+    done: Text = ""
+    """What the operator did about it."""
+    comes_next: Text = ""
+    """What comes next, with the exact command."""
+
+
+class Message(StatusModel):
+    """What happened and is still to be told: by an Event, to the rollback owner, or both."""
+
+    key: Annotated[str, Field(max_length=512)]
+    """Derived from the transition; a repeat carries the same."""
+    at: Time
+    """When it happened."""
+    run: int = 0
+    """In which run."""
+    reason: Annotated[str, Field(max_length=64)]
+    """One word for machines."""
+    message: Text
+    """What happened."""
+    warning: bool = False
+    """Whether somebody should look."""
+    event: bool = True
+    """Whether its Event is still to be written."""
+    owner: OwnerMessage | None = None
+    """What the rollback owner is still to be told; absent where nothing is."""
 
 
 class Condition(StatusModel):
@@ -280,5 +336,7 @@ class Status(StatusModel):
     """The intents that were handled."""
     history: Annotated[list[HistoryEntry], Field(max_length=HISTORY_LENGTH)] = []
     """The latest transitions, oldest first."""
+    outbox: Annotated[list[Message], Field(max_length=OUTBOX_LENGTH)] = []
+    """What is recorded and not told yet, oldest first; a new operator process tells it."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
     """Ready, Reconciling, Stalled for machines; the others for people."""

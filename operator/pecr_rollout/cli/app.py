@@ -3,13 +3,17 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pecr_rollout import __version__
+from pecr_rollout.cli import scope
 from pecr_rollout.cli.lint.render import Format
 from pecr_rollout.cli.problem import Refused
+
+if TYPE_CHECKING:
+    from pecr_rollout.runtime.settings import Settings
 
 WRONG_COMMAND_LINE = 1
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -111,6 +115,11 @@ def run_operator(
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="Watch the whole cluster.")
     ] = False,
+    selector: scope.Selector = "",
+    leader_elect: scope.LeaderElect = False,
+    lease_name: scope.LeaseName = "",
+    lease_namespace: scope.LeaseNamespace = "",
+    lease_duration: scope.LeaseDuration = 10,
     prometheus_url: Annotated[
         str, typer.Option(envvar="PECR_PROMETHEUS_URL", help="Prometheus that scrapes the pods.")
     ],
@@ -119,6 +128,13 @@ def run_operator(
     ] = None,
     prometheus_ca_file: Annotated[
         Path | None, typer.Option(help="Certificates to trust in place of the system's.")
+    ] = None,
+    notify_urls_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PECR_NOTIFY_URLS_FILE",
+            help="File with apprise URLs of who is notified, one a line; it is a secret.",
+        ),
     ] = None,
     listen_host: Annotated[
         str, typer.Option(help="Address of /metrics and /healthz; all of them if empty.")
@@ -130,33 +146,45 @@ def run_operator(
         LogFormat.PLAIN
     ),
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every reconcile.")] = False,
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
-    ] = None,
-) -> None:
+    kubeconfig: scope.Kubeconfig = None,
+) -> int:
     """Run the operator."""
-    if bool(namespace) == all_namespaces:
-        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    namespaces = scope.namespaces(namespace, all_namespaces)
     if not prometheus_url.startswith(("http://", "https://")):
         raise typer.BadParameter(f"--prometheus-url: {prometheus_url!r} is no http or https URL")
-    from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
-    from pecr_rollout.runtime.settings import Settings  # noqa: PLC0415
+    from pecr_rollout.runtime.settings import Election, Settings  # noqa: PLC0415 - one command's
 
+    election = None
+    if leader_elect:
+        name = lease_name or scope.lease_name(namespaces, selector)
+        election = Election(scope.lease_namespace(lease_namespace), name, lease_duration)
     settings = Settings(
-        namespaces=tuple(namespace or ()),
+        namespaces=namespaces,
+        selector=scope.checked(selector),
+        election=election,
         prometheus_url=prometheus_url,
         prometheus_token_file=prometheus_token_file,
         prometheus_ca_file=prometheus_ca_file,
+        notify_urls_file=notify_urls_file,
         listen_host=listen_host,
         listen_port=listen_port,
         log_format=log_format.value,
         verbose=verbose,
         kubeconfig=kubeconfig,
     )
+    return _operate(settings)
+
+
+def _operate(settings: "Settings") -> int:
+    from pecr_rollout.cluster.errors import ClusterError  # noqa: PLC0415
+    from pecr_rollout.runtime.main import run as run_runtime  # noqa: PLC0415 - kopf, kubernetes
+
     try:
-        run_runtime(settings)
+        return run_runtime(settings)
     except OSError as error:
         raise Refused(f"cannot run: {error.strerror or error}") from error
+    except ClusterError as error:
+        raise Refused(f"cannot run: {error}") from error
 
 
 @app.command()
@@ -168,20 +196,18 @@ def unfinished(
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="Look in the whole cluster.")
     ] = False,
+    selector: scope.Selector = "",
     release: Annotated[
         bool, typer.Option("--release", help="Take the finalizers off; flags stay as they are.")
     ] = False,
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Where the cluster is; KUBECONFIG or in-cluster if unset.")
-    ] = None,
+    kubeconfig: scope.Kubeconfig = None,
 ) -> int:
     """List the rollouts that an uninstall would leave in the middle.
 
     Exit status: 0 there are none (or all were released), 1 a wrong command line or no answer,
     2 there are some.
     """
-    if bool(namespace) == all_namespaces:
-        raise typer.BadParameter("give --namespace (repeatable) or --all-namespaces")
+    namespaces = list(scope.namespaces(namespace, all_namespaces))
     from pecr_rollout.cli.unfinished import unfinished as tell  # noqa: PLC0415 - one command's own
 
-    return tell(namespace or [], kubeconfig, release=release)
+    return tell(namespaces, scope.checked(selector), kubeconfig, release=release)

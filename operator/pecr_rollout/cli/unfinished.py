@@ -25,11 +25,14 @@ TRIES: Final = 10
 Json = dict[str, Any]
 
 
-def unfinished(namespaces: list[str], kubeconfig: str | None, *, release: bool) -> int:
+def unfinished(
+    namespaces: list[str], selector: str, kubeconfig: str | None, *, release: bool
+) -> int:
     """List the unfinished rollouts, or release them; give the exit status.
 
     Args:
         namespaces: where; the whole cluster if empty.
+        selector: of their labels; all if empty.
         kubeconfig: path of a kubeconfig; the environment's default if None.
         release: whether the finalizers are taken off.
 
@@ -37,14 +40,16 @@ def unfinished(namespaces: list[str], kubeconfig: str | None, *, release: bool) 
         Refused: the API server cannot be asked.
     """
     try:
-        return asyncio.run(_unfinished(namespaces, kubeconfig, release=release))
+        return asyncio.run(_unfinished(namespaces, selector, kubeconfig, release=release))
     except (ClusterError, OSError) as error:
         raise Refused(f"cannot tell what is unfinished: {error}") from error
 
 
-async def _unfinished(namespaces: list[str], kubeconfig: str | None, *, release: bool) -> int:
+async def _unfinished(
+    namespaces: list[str], selector: str, kubeconfig: str | None, *, release: bool
+) -> int:
     async with open_api(kubeconfig) as api:
-        held = await _held(api, namespaces)
+        held = await _held(api, namespaces, selector)
         for one in held:
             print(_line(one))
             if release:
@@ -64,22 +69,24 @@ def _refuse(count: int) -> int:
     return UNFINISHED
 
 
-async def _held(api: Api, namespaces: list[str]) -> list[Json]:
+async def _held(api: Api, namespaces: list[str], selector: str) -> list[Json]:
     """Give the rollouts that carry the finalizer: from the first write until it is taken back."""
     try:
-        found = [one for place in namespaces for one in await api.list_all(ROLLOUTS, place)]
+        found = [
+            one for place in namespaces for one in await api.list_all(ROLLOUTS, place, selector)
+        ]
         if not namespaces:
-            found = await _everywhere(api)
+            found = await _everywhere(api, selector)
     except NotFoundError:  # the resource itself is gone
         return []
     return [one for one in found if FINALIZER in (dig(one, "metadata", "finalizers") or ())]
 
 
-async def _everywhere(api: Api) -> list[Json]:
+async def _everywhere(api: Api, selector: str) -> list[Json]:
     everything = CustomObjectsApi(api.client)
     try:
         found: Any = await everything.list_cluster_custom_object(
-            GROUP, VERSION, PLURAL, _request_timeout=api.timeout
+            GROUP, VERSION, PLURAL, label_selector=selector, _request_timeout=api.timeout
         )
     except ApiException as error:
         kind = NotFoundError if error.status == 404 else ClusterError

@@ -6,6 +6,7 @@ by, since they parse every answer into pydantic models (see resources.py).
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from pecr_rollout.cluster.errors import (
     ConflictError,
     InvalidError,
     NotFoundError,
+    NotLeadingError,
     UnavailableError,
     error_type,
 )
@@ -53,6 +55,11 @@ def _uncounted(_verb: str, _resource: Resource, _status: int) -> None:
     """Count nothing."""
 
 
+def _always() -> float:
+    """Write whenever asked to."""
+    return math.inf
+
+
 @dataclass(frozen=True)
 class Api:
     """The API server.
@@ -61,11 +68,13 @@ class Api:
         client: an open client.
         timeout: seconds that one request may take.
         count: told of each request.
+        may_write: gives the seconds in which writing is allowed; 0 or less if it is not.
     """
 
     client: ApiClient
     timeout: float = 10.0
     count: Counter = _uncounted
+    may_write: Callable[[], float] = _always
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """Read one object.
@@ -91,10 +100,13 @@ class Api:
             return False
         return any(one.get("name") == resource.plural for one in found.get("resources") or ())
 
-    async def list_all(self, resource: Resource, namespace: str, selector: str = "") -> list[Json]:
-        """Read all objects that a label selector fits, page by page."""
+    async def list_all(
+        self, resource: Resource, namespace: str, selector: str = "", *, name: str = ""
+    ) -> list[Json]:
+        """Read all objects that a label selector (and a name) fits, page by page."""
         found: list[Json] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         while True:
             page = await self._ask("list", resource, _path(resource, namespace), query=query)
             found += page.get("items") or []
@@ -223,9 +235,11 @@ class Api:
         query: Mapping[str, str] | None = None,
         media: str = _PLAIN,
     ) -> Json:
-        status = 0
+        status, limit = 0, self._limit(verb, resource)
         try:
-            status, headers, data = await self._exchange(_METHODS[verb], path, body, query, media)
+            status, headers, data = await self._exchange(
+                _METHODS[verb], path, body, query, media, limit=limit
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             text = f"no answer from the API server to {verb} {resource.plural}: {error!r}"
             raise UnavailableError(text) from error
@@ -240,6 +254,15 @@ class Api:
         answer = answer or {"message": _beginning(data)}
         raise _failure(status, headers, answer, f"{verb} {path}")
 
+    def _limit(self, verb: str, resource: Resource) -> float:
+        """Give the seconds that a request may take; a write none beyond those that are ours."""
+        if _METHODS[verb] == "GET":
+            return self.timeout
+        limit = min(self.timeout, self.may_write())
+        if limit <= 0:
+            raise NotLeadingError(f"{verb} {resource.plural}: not done, another operator may lead")
+        return limit
+
     async def _exchange(
         self,
         method: str,
@@ -247,6 +270,8 @@ class Api:
         body: Json | list[Json] | None,
         query: Mapping[str, str] | None,
         media: str,
+        *,
+        limit: float,
     ) -> tuple[int, Mapping[str, str], bytes]:
         request = await self.client.param_serialize(
             method,
@@ -256,8 +281,8 @@ class Api:
             body=body,
             auth_settings=["BearerToken"],
         )
-        limit = aiohttp.ClientTimeout(total=self.timeout)
-        response = await self.client.call_api(*request, _request_timeout=limit)
+        seconds = aiohttp.ClientTimeout(total=limit)
+        response = await self.client.call_api(*request, _request_timeout=seconds)
         data = await response.read()  # type: ignore[no-untyped-call]
         return response.status, response.headers, data
 

@@ -53,6 +53,10 @@ class UnavailableError(ClusterError):
     """No answer, or one that says: later (time-out, 429, 5xx)."""
 
 
+class NotLeadingError(ClusterError):
+    """We do not write: it is not certain that no other operator does."""
+
+
 class RefusedError(ClusterError):
     """We refuse ourselves: what is there belongs to somebody else."""
 

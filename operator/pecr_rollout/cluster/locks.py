@@ -5,14 +5,13 @@ runs. An incident is marked on them and outlives its rollout, so that deleting a
 creating it again is no way round the acknowledgement.
 """
 
-from datetime import UTC, datetime
 from typing import Final
 
 from pecr_rollout.api.rollout import GROUP, ControllerRollout
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, RefusedError
 from pecr_rollout.cluster.names import MANAGED_BY, bounded, owner
-from pecr_rollout.cluster.resources import LEASES, ROLLOUTS, Json, dig, uid_of
+from pecr_rollout.cluster.resources import LEASES, ROLLOUTS, Json, dig, micro_time, uid_of
 from pecr_rollout.cluster.together import together
 from pecr_rollout.lifecycle.observation import Lock
 
@@ -159,7 +158,7 @@ def lease_manifest(rollout: ControllerRollout, subject: str, incident: str | Non
 
 async def _take(api: Api, rollout: ControllerRollout, subject: str, lease: Json | None) -> Json:
     wanted = lease_manifest(rollout, subject, None)
-    wanted["spec"]["acquireTime"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    wanted["spec"]["acquireTime"] = micro_time()
     if lease is None:
         return await _create(api, wanted)
     return await _patch(api, lease, _metadata_patch(wanted, None), wanted["spec"])

@@ -1,6 +1,7 @@
 """Every right that the operator needs, and why: the roles are generated from and checked by this.
 
-All of them are in the namespaces of the rollouts. No Secret is read.
+All of them are in the namespaces of the rollouts, but for those of the leader election, which are
+in the operator's own. No Secret is read.
 """
 
 from typing import Final, NamedTuple
@@ -32,20 +33,24 @@ class Permission(NamedTuple):
         verbs: what is done with it.
         why: for the table in docs/security.md.
         subresource: `status`, for example; empty for the resource itself.
+        names: of the only objects that are meant; all of them if empty.
     """
 
     resource: Resource
     verbs: tuple[str, ...]
     why: str
     subresource: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def rule(self) -> dict[str, list[str]]:
         """Give the rule of a Role."""
         suffix = f"/{self.subresource}" if self.subresource else ""
+        names = {"resourceNames": list(self.names)} if self.names else {}
         return {
             "apiGroups": [self.resource.group],
             "resources": [f"{self.resource.plural}{suffix}"],
+            **names,
             "verbs": list(self.verbs),
         }
 
@@ -92,3 +97,12 @@ PERMISSIONS: Final = (
     Permission(RESOURCE_QUOTAS, ("list",), "preflight: is there room for the cohort"),
     Permission(AUTOSCALERS, ("list",), "preflight: would an autoscaler count the cohort"),
 )
+
+LEASE_NAME: Final = "LEASE_NAME"
+"""Stands for the name of an installation's Lease."""
+
+ELECTION: Final = (
+    Permission(LEASES, ("create",), "make the Lease of the leader election"),
+    Permission(LEASES, ("get", "patch"), "hold that Lease, or see who does", names=(LEASE_NAME,)),
+)
+"""In the operator's own namespace."""

@@ -5,6 +5,7 @@ tens of KiB as models, and we read a dozen fields of it.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from pecr_rollout.api.rollout import GROUP, PLURAL, VERSION
@@ -53,6 +54,11 @@ def dig(obj: Mapping[str, Any] | None, *path: str) -> Any:  # noqa: ANN401  # wh
             return None
         value = value.get(key)
     return value
+
+
+def micro_time() -> str:
+    """Give the time as a Lease has it."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def name_of(obj: Json) -> str:

@@ -1,5 +1,7 @@
 """Label selectors: as text for a list, and which of them covers which."""
 
+import re
+
 from pecr_rollout.cluster.resources import Json
 
 _EXPRESSIONS = {
@@ -8,6 +10,17 @@ _EXPRESSIONS = {
     "Exists": "{key}",
     "DoesNotExist": "!{key}",
 }
+
+_WORD = r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+_KEY, _VALUE = rf"([-.a-z0-9]{{1,253}}/)?{_WORD}", rf"({_WORD})?"
+_VALUES = rf"\(\s*{_VALUE}\s*(,\s*{_VALUE}\s*)*\)"
+_TERM = rf"\s*(!\s*{_KEY}|{_KEY}(\s*(==?|!=)\s*{_VALUE}|\s+(in|notin)\s*{_VALUES})?)\s*"
+_SELECTOR = re.compile(rf"{_TERM}(,{_TERM})*")
+
+
+def is_selector(text: str) -> bool:
+    """Tell whether a text is a label selector, so that a wrong one is told of at once."""
+    return _SELECTOR.fullmatch(text) is not None
 
 
 def selector_text(selector: Json) -> str:

@@ -19,7 +19,7 @@ from pecr_rollout.judge.evidence import (
 )
 from pecr_rollout.judge.preview import Effect, smallest_effect
 from pecr_rollout.judge.signal_judge import SignalJudge, judge
-from pecr_rollout.judge.verdict import Bound, Judgement, SignalVerdict, State
+from pecr_rollout.judge.verdict import Bound, Gist, Judgement, SignalVerdict, State
 
 __all__ = [
     "Bound",
@@ -28,6 +28,7 @@ __all__ = [
     "Effect",
     "Evaluation",
     "Fixed",
+    "Gist",
     "Judgement",
     "Kind",
     "Question",

@@ -26,7 +26,7 @@ from pecr_rollout.judge.evidence import (
 from pecr_rollout.judge.noise import Noise
 from pecr_rollout.judge.preview import least_rate
 from pecr_rollout.judge.trigger import Finding, Tick, Trigger
-from pecr_rollout.judge.verdict import Bound, SignalVerdict, State
+from pecr_rollout.judge.verdict import Bound, Gist, SignalVerdict, State
 from pecr_rollout.judge.wording import verdict_sentence
 
 _HALF_FAIL_TICKS = 2
@@ -92,9 +92,7 @@ class SignalJudge:
 
     def verdict(self) -> SignalVerdict:
         """Say what follows from all evaluations until now."""
-        state, early = self.standing()
-        safest = early and self._half_fail()
-        reason = None if state is not State.UNKNOWN else self._trigger.reason or Reason.UNDECIDED
+        state, reason, since, early, safest = self.gist()
         verdict = SignalVerdict(
             name=self._question.name,
             kind=self._question.kind,
@@ -102,7 +100,7 @@ class SignalJudge:
             state=state,
             reason=reason,
             at=self._at,
-            since=self._trigger.since,
+            since=since,
             window=self._trigger.window.ticks * self._settings.tick,
             canary=self._trigger.window.canary,
             baseline=self._baseline_counts(self._trigger.window.baseline),
@@ -119,6 +117,12 @@ class SignalJudge:
             sentence="",
         )
         return replace(verdict, sentence=verdict_sentence(verdict, self._settings))
+
+    def gist(self) -> Gist:
+        """Say what is decided by, and no more: most evaluations change nothing of it."""
+        state, early = self.standing()
+        reason = None if state is not State.UNKNOWN else self._trigger.reason or Reason.UNDECIDED
+        return Gist(state, reason, self._trigger.since, early, early and self._half_fail())
 
     def standing(self) -> tuple[State, bool]:
         """Give the verdict's state alone, and whether it is an early trip."""

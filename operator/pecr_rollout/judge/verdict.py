@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from pecr_rollout.judge.evidence import Counts, Kind, Reason
 
-__all__ = ["Bound", "Judgement", "Kind", "Reason", "SignalVerdict", "State"]
+__all__ = ["Bound", "Gist", "Judgement", "Kind", "Reason", "SignalVerdict", "State"]
 
 
 class State(StrEnum):
@@ -27,6 +28,16 @@ class Bound:
     def met(self) -> bool:
         """Tell whether there is enough."""
         return self.reached >= self.needed
+
+
+class Gist(NamedTuple):
+    """What is decided by of a verdict; while it stays, only figures change. See `SignalVerdict`."""
+
+    state: State
+    reason: Reason | None
+    since: float | None
+    early: bool
+    safest: bool
 
 
 @dataclass(frozen=True, slots=True)

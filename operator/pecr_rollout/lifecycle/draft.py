@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from pecr_rollout.api.rollout import ABORT
 from pecr_rollout.api.status import (
     HISTORY_LENGTH,
     FallbackStatus,
     Handled,
     HistoryEntry,
     IncidentStatus,
+    OwnerMessage,
     Phase,
     SignalStatus,
     Stage,
@@ -21,6 +23,8 @@ from pecr_rollout.lifecycle.actions import Action
 from pecr_rollout.lifecycle.situation import Situation
 
 MESSAGE_LENGTH = 1024
+RUNS = frozenset({Phase.CANARY, Phase.PROMOTING})
+PUTS_BACK = "It puts back what was there before."
 
 
 class StatusFields(TypedDict, total=False):
@@ -49,14 +53,14 @@ class Note:
 
     Attributes:
         key: derived from the transition; a repeat carries the same.
-        owner: whether the rollback owner is told by more than an Event.
+        owner: what the rollback owner is told beside it; None where an Event is enough.
     """
 
     key: str
     kind: Literal["Normal", "Warning"]
     reason: str
     message: str
-    owner: bool = False
+    owner: OwnerMessage | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Plan:
         row: the row of the table that applied, for logs and metrics.
         status: what to record once the actions are done.
         actions: to be carried out first, in this order.
-        notes: to be told after the status write held.
+        notes: what is new to be told; the status has it in its outbox.
         due: when to look again without a wake-up, in seconds since the epoch; None for never.
         stalled: reason and message where only a person can help.
         drift: what somebody else changed in the middle.
@@ -116,7 +120,7 @@ def move(
     actions: tuple[Action, ...] = (),
     event: str | None = None,
     warning: bool = False,
-    owner: bool = False,
+    done: str = "",
     by: str | None = None,
     due: float | None = None,
     changes: StatusFields | None = None,
@@ -132,7 +136,8 @@ def move(
         actions: what to do before it is recorded.
         event: reason of the Event; none is told without one.
         warning: whether the Event is a warning.
-        owner: whether the rollback owner is told.
+        done: what the operator does, in a sentence for the rollback owner, who is told where one
+            is given.
         by: the person who asked for it.
         due: when to look again; at once if not given.
         changes: further fields of the status.
@@ -156,7 +161,7 @@ def move(
         "Warning" if warning else "Normal",
         event or row,
         status.message,
-        owner,
+        _for_owner(s, status, done) if done else None,
     )
     notes = (note,) if event else ()
     return Plan(row, status, actions, notes, s.now if due is None else due)
@@ -166,3 +171,25 @@ def _key(s: Situation, status: Status, event: str) -> str:
     step = status.step.index if status.step else 0
     number = status.incident.number if status.incident else 0
     return f"{s.rollout.run_id(status.run)}/{event}/{status.phase}/{step}/{number}"
+
+
+def _for_owner(s: Situation, status: Status, done: str) -> OwnerMessage:
+    breached = [v.sentence for v in s.status.signals if v.verdict == "Breached"]
+    sentences = breached or [v.sentence for v in s.status.signals]
+    return OwnerMessage(
+        evidence=shortened(" ".join(sentences) or "No signal was judged."),
+        done=shortened(done),
+        comes_next=shortened(_comes_next(s, status)),
+    )
+
+
+def _comes_next(s: Situation, status: Status) -> str:
+    rollout = s.rollout
+    if status.incident is not None:
+        return f"Once the cause is understood and gone: {status.incident.command}"
+    if status.phase in RUNS:
+        end = rollout.command(ABORT, rollout.run_id(status.run))
+        return f"Nothing is asked of you. To end the run and have back what was there: {end}"
+    meta = rollout.metadata
+    look = f"kubectl describe controllerrollout {meta.name} -n {meta.namespace}"
+    return f"Nothing is asked of you. To look at it: {look}"

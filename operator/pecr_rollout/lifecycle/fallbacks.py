@@ -8,7 +8,7 @@ from pecr_rollout.contract.fallback import (
     FallbackStep,
     next_step,
 )
-from pecr_rollout.lifecycle.draft import Plan, move, shortened
+from pecr_rollout.lifecycle.draft import PUTS_BACK, Plan, move, shortened
 from pecr_rollout.lifecycle.moves import withdraw
 from pecr_rollout.lifecycle.situation import Situation
 
@@ -72,7 +72,8 @@ def _take(s: Situation, steps: tuple[FallbackStep, ...]) -> Plan:
         stage=Stage.WRITING,
         event="FallbackStep",
         warning=True,
-        owner=True,
+        done=f"It writes {', '.join(f'{k}={v}' for k, v in updates.items())} to the"
+        f" {before.scope.lower()}, rolls the pods, and judges them in a fresh window.",
         changes={
             "environment": {**s.status.environment, **updates},
             "fallback": before.model_copy(
@@ -101,7 +102,9 @@ def _exhausted(s: Situation) -> Plan:
         stage=Stage.RESTORING if withdrawing else Stage.WRITING,
         event="Escalated",
         warning=True,
-        owner=True,
+        done=PUTS_BACK
+        if withdrawing
+        else "It keeps the safest mode and goes on judging; no further step is left.",
         changes={
             "fallback": before.model_copy(update={"exhausted": True, "withdrawn": withdrawing}),
             "incident": opened,
@@ -131,6 +134,6 @@ def answer_crash(s: Situation) -> Plan:
         stage=Stage.RESTORING,
         event="Withdrawn",
         warning=True,
-        owner=True,
+        done=PUTS_BACK,
         changes={"fallback": withdraw(s), "incident": opened, "window": None, "signals": []},
     )

@@ -34,9 +34,26 @@ INTENTS = (ACK, PROMOTION, ABORTION)
 
 
 def asked(s: Situation, intent: Intent) -> str | None:
-    """Give the value that is set and was not handled yet."""
+    """Give the value that is set and was neither handled nor refused yet."""
     value = s.rollout.metadata.annotations.get(intent.annotation)
-    return value if value and value != getattr(s.status.handled, intent.field) else None
+    if not value or value == getattr(s.status.handled, intent.field):
+        return None
+    return None if _mark(intent, value) in s.status.handled.refused else value
+
+
+def _mark(intent: Intent, value: str) -> str:
+    """Name a value in `status.handled.refused`."""
+    return f"{intent.verb}={value}"[:NAME_LENGTH]
+
+
+def still_refused(s: Situation) -> list[str]:
+    """Give the refusals that stand: until it is set again, a value that did not fit never will.
+
+    Ids can be foretold, and nobody acknowledges (or promotes) what he has not seen.
+    """
+    annotations = s.rollout.metadata.annotations
+    there = (_mark(intent, annotations.get(intent.annotation, "")) for intent in INTENTS)
+    return [mark for mark in there if mark in s.status.handled.refused]
 
 
 def fitting(s: Situation, intent: Intent) -> str | None:
@@ -91,9 +108,10 @@ def misfits(s: Situation) -> list[tuple[str, Note]]:
     found = []
     for intent in INTENTS:
         value, right = asked(s, intent), fitting(s, intent)
-        mark = f"{intent.verb}={value}"[:NAME_LENGTH]
-        if value is None or value == right or mark in s.status.handled.refused:
+        unknown = intent is ACK and right is None and s.cluster.unreadable  # what locks carry
+        if value is None or value == right or unknown:
             continue
+        mark = _mark(intent, value)
         cure = (
             f"To {intent.verb}, run: {s.rollout.command(intent.annotation, right)}"
             if right

@@ -126,7 +126,7 @@ def answer_drift(s: Situation) -> Plan:
             actions=writes,
             event="DriftPutBack",
             warning=True,
-            owner=True,
+            done="It writes the safer setting again, once, and judges in a fresh window.",
             changes={"fallback": fallback.model_copy(update={"put_back": True}), "window": None},
         )
     owner = s.rollout.spec.rollback_owner

@@ -11,7 +11,7 @@ from pecr_rollout.lifecycle.actions import (
     Action,
 )
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
-from pecr_rollout.lifecycle.draft import Note, Plan, StatusFields, move, shortened, stay
+from pecr_rollout.lifecycle.draft import PUTS_BACK, Note, Plan, StatusFields, move, shortened, stay
 from pecr_rollout.lifecycle.intents import (
     ABORTION,
     ACK,
@@ -41,7 +41,8 @@ UNWRITTEN: Final[StatusFields] = {"environment": {}, "step": None, "cohort": "",
 
 
 def step_status(s: Situation, index: int) -> StepStatus:
-    """Give step `index` (from 1) with its pods, fixed by the target's replicas now."""
+    """Give step `index` (from 1, the last at most) with its pods, fixed by the replicas now."""
+    index = min(index, len(s.spec.canary.steps))
     replicas = s.cluster.target.replicas if s.cluster.target else 0
     step = s.spec.canary.steps[index - 1]
     pods = _pods(s, step, replicas)
@@ -173,7 +174,9 @@ def _promote(s: Situation, word: str | None) -> Plan:
         phase=Phase.PROMOTING,
         stage=Stage.WRITING,
         event="Promoting",
-        owner=True,
+        done="It keeps the delta on the whole fleet, and goes on judging for the bake."
+        if fleet
+        else "It writes the delta to the whole fleet, rolls it, and goes on judging.",
         by=by,
         changes={
             "promoted": True,
@@ -202,7 +205,7 @@ def complete(s: Situation, by: str | None = None) -> Plan:
         phase=Phase.COMPLETED,
         stage=Stage.RESTORING if withdrawn else Stage.CLOSING,
         event="Completed",
-        owner=True,
+        done=PUTS_BACK if withdrawn else "It removes the cohort; the delta stays on the fleet.",
         by=by,
         changes={"window": None, "promoted_by": by or s.status.promoted_by},
     )
@@ -251,7 +254,7 @@ def abort(s: Situation) -> Plan:
         stage=Stage.CLOSING if untouched else Stage.RESTORING,
         event="Aborted",
         warning=True,
-        owner=True,
+        done=PUTS_BACK,
         by=f"pecr.dev/abort={value}",
         changes={"window": None, **handled(s, ABORTION, value)},
     )
@@ -271,7 +274,7 @@ def inconclusive(s: Situation) -> Plan:
         stage=Stage.RESTORING,
         event="Inconclusive",
         warning=True,
-        owner=True,
+        done=PUTS_BACK,
         changes={"window": None},
     )
 
@@ -343,7 +346,8 @@ def acknowledge(s: Situation) -> Plan:
         phase=Phase.PENDING if s.identity_changed else Phase.CANARY,
         stage=Stage.CLOSING if restored else Stage.RESTORING,
         event="Acknowledged",
-        owner=True,
+        done=f"It closes the incident{'' if restored else ', puts back what was there before'}"
+        f" and prepares run {s.status.run + 1}.",
         by=person(s),
         changes={
             "run": s.status.run + 1,

@@ -180,6 +180,7 @@ class Severity(StrEnum):
     """What a finding of the preflight does."""
 
     ERROR = "Error"  # nothing starts
+    WAITING = "Waiting"  # nothing starts yet, and it passes by itself
     WARNING = "Warning"  # it is said
 
 
@@ -213,6 +214,11 @@ class Preflight:
     def errors(self) -> tuple[Finding, ...]:
         """Give the findings that stop the start."""
         return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+    @property
+    def waits(self) -> tuple[Finding, ...]:
+        """Give the findings that hold the start up for some seconds."""
+        return tuple(f for f in self.findings if f.severity is Severity.WAITING)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:

@@ -6,14 +6,14 @@ from pecr_rollout.api.status import Phase
 from pecr_rollout.lifecycle.actions import AddFinalizer, RemoveFinalizer, WriteReport
 from pecr_rollout.lifecycle.conditions import with_conditions
 from pecr_rollout.lifecycle.draft import Plan, shortened
-from pecr_rollout.lifecycle.intents import misfits
+from pecr_rollout.lifecycle.intents import misfits, still_refused
 from pecr_rollout.lifecycle.judging import with_evidence, worth_writing
 from pecr_rollout.lifecycle.observation import Observation
+from pecr_rollout.lifecycle.outbox import with_outbox
 from pecr_rollout.lifecycle.reporting import decision_report, report_key
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.table import TABLE
 
-REFUSALS_REMEMBERED = 3
 WRITES_NOTHING = ("deleted", "gone")
 
 
@@ -50,18 +50,15 @@ def _with_report(s: Situation, drawn: Plan) -> Plan:
 
 def _answer_misfits(s: Situation, drawn: Plan) -> Plan:
     found = misfits(s)
-    if not found:
-        return drawn
-    handled = drawn.status.handled
-    refused = [*handled.refused, *(mark for mark, _ in found)][-REFUSALS_REMEMBERED:]
-    status = drawn.status.model_copy(
-        update={"handled": handled.model_copy(update={"refused": refused})}
-    )
+    refused = [*still_refused(s), *(mark for mark, _ in found)]
+    handled = drawn.status.handled.model_copy(update={"refused": refused})
+    status = drawn.status.model_copy(update={"handled": handled})
     return replace(drawn, status=status, notes=(*drawn.notes, *(note for _, note in found)))
 
 
 def _finished(observation: Observation, drawn: Plan) -> Plan:
     rollout, now = observation.rollout, observation.now
+    drawn = with_outbox(observation, drawn)
     return replace(drawn, status=with_conditions(drawn, rollout.metadata.generation, now))
 
 

@@ -266,6 +266,13 @@ class Situation:
         return window is not None and self.now - window.since >= self.hold
 
     @property
+    def decision_due(self) -> float:
+        """Give the end of maxDuration, in seconds since the epoch."""
+        since = self.status.step.since if self.status.step and self.phase is Phase.CANARY else None
+        begun = epoch(since) if since else self.status.window.since if self.status.window else 0.0
+        return begun + seconds(self.spec.analysis.max_duration)
+
+    @property
     def last_step(self) -> bool:
         """Tell whether the canary is at its last step."""
         step = self.status.step

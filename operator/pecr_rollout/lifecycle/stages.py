@@ -1,5 +1,6 @@
 """What each stage does when nothing stronger applies: prepare, write, await, restore, close."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil
 
@@ -18,7 +19,7 @@ from pecr_rollout.lifecycle.actions import (
 from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
 from pecr_rollout.lifecycle.intents import closed_orphans
 from pecr_rollout.lifecycle.moves import FRESH, UNWRITTEN, keeps_guarding, start
-from pecr_rollout.lifecycle.observation import Progress, Workload
+from pecr_rollout.lifecycle.observation import Finding, Progress, Workload
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.wishes import carry_out, hold_locks, keep_alive, put_back
 
@@ -56,10 +57,16 @@ def _begin(s: Situation) -> Plan:
         again = s.now + LOOK_AGAIN
         return _pending(s, "preflight", "The checks before the start are being made.", due=again)
     if preflight.errors:
-        text = " ".join(f"{f.reason}: {f.message}" for f in preflight.errors)
+        text = _said(preflight.errors)
         again = s.now + PREFLIGHT_EVERY
         return _pending(s, "preflight", text, due=again, stalled=(preflight.errors[0].reason, text))
+    if preflight.waits:
+        return _pending(s, "preflight", _said(preflight.waits), due=s.now + LOOK_AGAIN)
     return start(s, tuple(_preparations(s)))
+
+
+def _said(findings: Iterable[Finding]) -> str:
+    return " ".join(f"{f.reason}: {f.message}" for f in findings)
 
 
 def _clear(s: Situation, subjects: tuple[str, ...]) -> Plan:
@@ -167,7 +174,6 @@ def await_roll_out(s: Situation) -> Plan:
         judging_text(s),
         stage=Stage.JUDGING,
         changes={"window": Window(since=begins, context=s.context)},
-        due=begins + interval,
     )
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pecr_rollout.api.enums import OnInconclusive, Strategy
-from pecr_rollout.api.status import Phase, Stage, epoch
-from pecr_rollout.api.types import seconds
+from pecr_rollout.api.status import Phase, Stage
 from pecr_rollout.judge.verdict import State
 from pecr_rollout.lifecycle import fallbacks, interruptions, judging, moves, stages
 from pecr_rollout.lifecycle.draft import Plan
@@ -180,13 +179,10 @@ def promoted_in_bake(s: Situation) -> bool:
 
 def undecided(s: Situation) -> bool:
     """Tell whether maxDuration went by without a decision."""
-    window = s.status.window
     looked = s.observation.judgement is not None
-    if window is None or not looked or not s.held or (awaiting_promotion(s) and within(s)):
+    if not looked or not s.held or (awaiting_promotion(s) and within(s)):
         return False
-    since = s.status.step.since if s.status.step and s.phase is Phase.CANARY else None
-    begun = epoch(since) if since else window.since
-    return s.now - begun >= seconds(s.spec.analysis.max_duration)
+    return s.now >= s.decision_due
 
 
 def awaiting_promotion(s: Situation) -> bool:

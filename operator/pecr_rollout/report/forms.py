@@ -35,10 +35,11 @@ def _plain(value: object) -> object:
 
 
 def _assignment(key: str, value: str) -> str:
-    """Give one line; a value with a line break would forge another, so it only is named."""
-    if _one_line(value) != value:
-        return f"# {_one_line(key)} is left out: its value has a line break"
-    return f"{key}={value}"
+    """Give one line; what has a line break would forge another, so it only is named."""
+    line = f"{key}={value}"
+    if _one_line(line) != line:
+        return f"# {_one_line(key)} is left out: it has a line break"
+    return line
 
 
 def _one_line(text: str) -> str:

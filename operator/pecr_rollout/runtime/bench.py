@@ -8,22 +8,30 @@ from functools import partial
 
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
-from pecr_rollout.api.status import CohortFigures, FiguresStatus
-from pecr_rollout.judge import Counts, Judgement, Reason, SignalJudge, SignalVerdict, State
+from pecr_rollout.api.status import FiguresStatus
+from pecr_rollout.judge import Counts, Gist, Judgement, Reason, SignalJudge, SignalVerdict, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Snapshot
 from pecr_rollout.lifecycle.situation import Judged
+from pecr_rollout.runtime.figures import figures_status
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.collector import Collected, Collector, Due
-from pecr_rollout.telemetry.diagnostics import Figures, Watched, figures
+from pecr_rollout.telemetry.diagnostics import Watched, figures
 from pecr_rollout.telemetry.errors import PrometheusUnavailable
 from pecr_rollout.telemetry.questions import Asked, ask, settings
 from pecr_rollout.telemetry.subjects import Subject
 
 HISTORY_TICKS = 240
 """Evaluations of the fleet's history that its noise is learnt from: 2 h at 30 s."""
-STOP_REASONS_SHOWN = 16
+FIGURES_WINDOW = 3600.0
+"""Seconds that figures for people look back at most: one query serves all rollouts."""
+WELCOMED_AT_ONCE = 50
+"""Rollouts whose histories are read together: two hours of each are large in memory."""
+WELCOMED_EVERY = 0.5
+"""Seconds between two looks for rollouts that are new."""
+PAUSE_AFTER = 50
+"""Rollouts that are judged before others get their turn: some milliseconds."""
 FIGURES_TICKS = 2
 """Evaluations between two readings of the figures for people: a minute at 30 s."""
 
@@ -108,16 +116,58 @@ def fleet_of(rollout: ControllerRollout, spec: Spec) -> Subject:
     )
 
 
+Judges = Mapping[str, SignalJudge]
+"""A case's judges, by question."""
+
+
 @dataclass
 class _Seat:
-    """A case with its judges."""
+    """A case with its judges.
+
+    Attributes:
+        last: the tick of the last evaluation.
+        gists: what was said last, in short; empty before anything was looked at.
+        unavailable: why Prometheus gave no answer then.
+        quiet_until: until when nobody has to look while the gists stay.
+        tried: when its judges were last to be appointed; again after a tick's time.
+    """
 
     case: Case
-    judges: Mapping[str, SignalJudge] = field(default_factory=dict)
+    judges: Judges = field(default_factory=dict)
     last: float | None = None
-    judgement: Judgement | None = None
+    gists: tuple[Gist | PrometheusUnavailable, ...] = ()
+    unavailable: PrometheusUnavailable | None = None
+    quiet_until: float = 0.0
+    tried: float = 0.0
     figures_at: float = 0.0
     figures: FiguresStatus | None = None
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """Give what is said now, in full; None before anything was looked at."""
+        if not self.gists:
+            return None
+        judges = self.judges or _judges(self.case, {})  # before their appointment none has a word
+        verdicts = tuple(judge.verdict() for judge in judges.values())
+        if self.unavailable is not None:
+            verdicts = tuple(_unavailable(v, self.unavailable) for v in verdicts)
+        return Judgement(verdicts)
+
+    def waits(self, now: float) -> bool:
+        """Tell whether its judges can be appointed now, and have something to hear."""
+        tick = self.case.settings.tick
+        return not self.judges and now - max(self.case.since, self.tried) >= tick
+
+    def take(self, collected: Collected) -> bool:
+        """Take evaluations, and tell whether more than figures changed."""
+        for name, evaluations in collected.evaluations.items():
+            for evaluation in evaluations:
+                self.judges[name].add(evaluation)
+                self.last = max(self.last or 0.0, evaluation.at)
+        before, self.unavailable = self.gists, collected.unavailable
+        gists = tuple(judge.gist() for judge in self.judges.values())
+        self.gists = gists if self.unavailable is None else (self.unavailable, *gists)
+        return self.gists != before
 
 
 class Bench:
@@ -133,7 +183,8 @@ class Bench:
 
         Args:
             prometheus: where counts are read.
-            wake: called for a rollout after each of its evaluations.
+            wake: called for a rollout after an evaluation that changes more than figures, or that
+                ends its rest.
             told: called after each tick with the number of evaluations and their lateness in
                 seconds.
         """
@@ -155,6 +206,11 @@ class Bench:
         """Count the rollouts that are being judged."""
         return len(self._seats)
 
+    @property
+    def judged(self) -> int:
+        """Count those of which something was said since they sat down."""
+        return sum(1 for seat in tuple(self._seats.values()) if seat.gists)
+
     def hear(self, key: Key, case: Case) -> _Seat:
         """Give the seat of a rollout's case; another case begins without evidence."""
         seat = self._seats.get(key)
@@ -164,13 +220,24 @@ class Bench:
             self._opened.set()
         return seat
 
+    def rest(self, key: Key, until: float) -> None:
+        """Let a rollout sleep through evaluations that change nothing but figures, until a time."""
+        seat = self._seats.get(key)
+        if seat is not None:
+            seat.quiet_until = until
+
     def dismiss(self, key: Key) -> None:
         """Forget a rollout that is not judged any more."""
         if self._seats.pop(key, None) is not None:
             self.collector.forget(str(key))
 
     async def run(self) -> None:
-        """Evaluate every case at each of its ticks, for ever."""
+        """Evaluate every case at each of its ticks, for ever; a new one first as soon as it can."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick_by_tick(), name="ticks")
+            group.create_task(self._welcome(), name="newcomers")
+
+    async def _tick_by_tick(self) -> None:
         while True:
             if not self._seats:
                 self._opened.clear()
@@ -190,8 +257,28 @@ class Bench:
         self._opened.clear()
         if await self._interrupted(first - now):
             return
-        due = [key for key, s in self._seats.items() if when.get(s.case.settings.tick) == first]
-        await self.evaluate(due, first)
+        seats = [(k, s) for k, s in self._seats.items() if when.get(s.case.settings.tick) == first]
+        await self.evaluate([key for key, seat in seats if seat.judges], first)
+
+    async def _welcome(self) -> None:
+        """Evaluate those without judges, some at a time, beside the ticks: they make nobody late.
+
+        Two hours of history are large, and after a restart all are new.
+        """
+        while True:
+            if not await self._welcome_some():
+                await asyncio.sleep(WELCOMED_EVERY)
+
+    async def _welcome_some(self) -> bool:
+        if all(seat.judges for seat in self._seats.values()):
+            return False
+        try:
+            until = await self.collector.horizon()
+        except PrometheusUnavailable:
+            return False  # the ticks say so
+        new = [key for key, seat in self._seats.items() if seat.waits(until)]
+        await self.evaluate(new[:WELCOMED_AT_ONCE], until)
+        return bool(new)
 
     async def _interrupted(self, delay: float) -> bool:
         """Wait for a tick; a case that is opened meanwhile may have an earlier one."""
@@ -204,17 +291,39 @@ class Bench:
     async def evaluate(self, keys: Sequence[Key], until: float) -> None:
         """Bring some rollouts up to a time, with as few queries as one of them would need."""
         seats = {key: self._seats[key] for key in keys if key in self._seats}
-        for key, error in (await self._appoint(_new(seats))).items():
+        appointed, unknown = await self._appoint(_new(seats), until)
+        for key, error in unknown.items():
             del seats[key]
             self._say_unavailable([key], error)
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
         await self._read_figures(seats, until)
-        for key, seat in seats.items():
-            if self._seats.get(key) is seat and str(key) in collected:
-                _take(seat, collected[str(key)])
+        await self._judge(seats, appointed, collected, until)
+        if due:
+            self._told(len(due), self.now() - until)
+
+    async def _judge(
+        self,
+        seats: Mapping[Key, _Seat],
+        appointed: Mapping[Key, Judges],
+        collected: Mapping[str, Collected],
+        until: float,
+    ) -> None:
+        """Let all judge; who has news is woken at once, before those that only have figures."""
+        rested: list[Key] = []
+        for number, (key, seat) in enumerate(seats.items()):
+            if number % PAUSE_AFTER == 0:
+                await asyncio.sleep(0)  # a breach need not wait until the last is judged
+            if self._seats.get(key) is not seat or str(key) not in collected:
+                continue
+            # Only now: who has judges is evaluated at ticks, and has to have heard of those before.
+            seat.judges = appointed.get(key, seat.judges)
+            if seat.take(collected[str(key)]):
                 self._wake(key)
-        self._told(len(due), self.now() - until)
+            elif seat.quiet_until <= until:
+                rested.append(key)
+        for key in rested:
+            self._wake(key)
 
     async def _read_figures(self, seats: Mapping[Key, _Seat], until: float) -> None:
         """Read what people look at, once in a while; a verdict never waits for it."""
@@ -225,17 +334,21 @@ class Bench:
         ]
         if not watched:
             return
-        window = max(s.case.settings.sustained_for for s in seats.values())
+        longest = max(s.case.settings.sustained_for for s in seats.values())
+        window = min(longest, FIGURES_WINDOW)
         try:
             found = await figures(self.prometheus, watched, until, window)
         except PrometheusUnavailable:
             return
         for key, seat in seats.items():
             if str(key) in found:
-                seat.figures, seat.figures_at = _figures_status(found[str(key)]), until
+                seat.figures, seat.figures_at = figures_status(found[str(key)]), until
 
-    async def _appoint(self, seats: Mapping[Key, _Seat]) -> dict[Key, PrometheusUnavailable]:
+    async def _appoint(
+        self, seats: Mapping[Key, _Seat], now: float
+    ) -> tuple[dict[Key, Judges], dict[Key, PrometheusUnavailable]]:
         """Give new cases their judges, who know the fleet's history; tell whose is not known."""
+        judges: dict[Key, Judges] = {}
         unknown: dict[Key, PrometheusUnavailable] = {}
         for span in {s.case.settings.tick * HISTORY_TICKS for s in seats.values()}:
             some = {k: s for k, s in seats.items() if s.case.settings.tick * HISTORY_TICKS == span}
@@ -246,18 +359,19 @@ class Bench:
                 span,
             )
             for key, seat in some.items():
+                seat.tried = now
                 history = histories[str(key)]
                 if history.unavailable is not None:
                     unknown[key] = history.unavailable
                 else:
-                    seat.judges = _judges(seat.case, history.counts)
-        return unknown
+                    judges[key] = _judges(seat.case, history.counts)
+        return judges, unknown
 
     def _say_unavailable(self, keys: Sequence[Key], error: PrometheusUnavailable) -> None:
         for key in keys:
             seat = self._seats.get(key)
             if seat is not None:
-                _take(seat, Collected(unavailable=error))
+                seat.take(Collected(unavailable=error))
                 self._wake(key)
 
 
@@ -278,42 +392,6 @@ def _judges(case: Case, history: Mapping[str, tuple[Counts, ...]]) -> dict[str, 
 
 def _fleet(seats: Mapping[str, _Seat], due: Due) -> Subject:
     return seats[due.key].case.fleet
-
-
-def _figures_status(both: tuple[Figures, Figures | None]) -> FiguresStatus:
-    canary, baseline = both
-    return FiguresStatus(
-        canary=_cohort_figures(canary),
-        baseline=None if baseline is None else _cohort_figures(baseline),
-    )
-
-
-def _cohort_figures(found: Figures) -> CohortFigures:
-    reasons = sorted(found.stop_reasons.items(), key=lambda item: -item[1])[:STOP_REASONS_SHOWN]
-    return CohortFigures(
-        requests=round(found.requests, 1),
-        p95_ms=_rounded(found.p95_ms),
-        p99_ms=_rounded(found.p99_ms),
-        queue_wait_p95_ms=_rounded(found.queue_wait_p95_ms),
-        inflight=found.inflight,
-        stop_reasons={name: round(count, 1) for name, count in reasons},
-    )
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 1)
-
-
-def _take(seat: _Seat, collected: Collected) -> None:
-    for name, evaluations in collected.evaluations.items():
-        for evaluation in evaluations:
-            seat.judges[name].add(evaluation)
-            seat.last = max(seat.last or 0.0, evaluation.at)
-    judges = seat.judges or _judges(seat.case, {})  # before their appointment none has a word
-    verdicts = tuple(judge.verdict() for judge in judges.values())
-    if collected.unavailable is not None:
-        verdicts = tuple(_unavailable(v, collected.unavailable) for v in verdicts)
-    seat.judgement = Judgement(verdicts)
 
 
 def _unavailable(verdict: SignalVerdict, error: PrometheusUnavailable) -> SignalVerdict:

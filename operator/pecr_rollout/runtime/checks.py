@@ -11,7 +11,7 @@ from pecr_rollout.cluster.preflight import preflight as cluster_preflight
 from pecr_rollout.judge import Counts
 from pecr_rollout.judge.evidence import add_up
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
-from pecr_rollout.lifecycle.observation import Cluster, Finding, Preflight
+from pecr_rollout.lifecycle.observation import Cluster, Finding, Preflight, Workload
 from pecr_rollout.runtime.bench import HISTORY_TICKS, Bench, fleet_of
 from pecr_rollout.telemetry import preflight as telemetry_preflight
 from pecr_rollout.telemetry.collector import Due
@@ -45,7 +45,7 @@ async def run_checks(
     with suppress(PrometheusUnavailable):  # the check below says so, with its cure
         history = await _history(bench, rollout)
     if cluster.target is not None:
-        checked = _checked(rollout, cluster.target.replicas, history)
+        checked = _checked(rollout, cluster.target, history)
         findings = (
             *findings,
             *await telemetry_preflight.check(bench.prometheus, checked, time.time()),
@@ -79,7 +79,7 @@ async def _history(bench: Bench, rollout: ControllerRollout) -> History:
 
 
 def _checked(
-    rollout: ControllerRollout, replicas: int, history: History
+    rollout: ControllerRollout, target: Workload, history: History
 ) -> telemetry_preflight.Checked:
     spec = rollout.spec
     concurrent = spec.baseline_source() is BaselineSource.CONCURRENT
@@ -87,11 +87,12 @@ def _checked(
     step = spec.canary.steps[0]
     share = 1.0
     if spec.canary.mode is CanaryMode.MANAGED:
-        share = traffic_share(cohort_replicas(step, replicas), replicas)
+        share = traffic_share(cohort_replicas(step, target.replicas), target.replicas)
     return telemetry_preflight.Checked(
         asked=asked,
         settings=settings(spec, hold=seconds(step.hold), signals=len(asked)),
         fleet=fleet_of(rollout, spec),
         share=share,
         history=history,
+        settled_at=target.settled_at,
     )

@@ -11,15 +11,22 @@ LOGGER = logging.getLogger("pecr_rollout")
 FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
+class OneLine(logging.Formatter):
+    """A line for people. What a resource says (an owner's name) forges no second one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Write the line, control characters and line breaks by their numbers."""
+        line = super().formatMessage(record)
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+
+
 def configure(log_format: str, *, verbose: bool) -> None:
     """Set up logging to standard error for the whole process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter(FIELDS, rename_fields={"levelname": "level", "asctime": "time"})
         if log_format == "json"
-        else logging.Formatter(
-            "%(asctime)s %(levelname)-7s %(rollout)s%(message)s", defaults={"rollout": ""}
-        )
+        else OneLine("%(asctime)s %(levelname)-7s %(rollout)s%(message)s", defaults={"rollout": ""})
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)

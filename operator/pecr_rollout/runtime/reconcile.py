@@ -1,11 +1,12 @@
 """The reconcile step, one for every rollout and every wake-up.
 
-observe -> judge -> plan -> carry out -> one status write, if it changed -> then Events and metrics.
+observe -> judge -> plan -> carry out -> tell what is on record -> one status write, if it changed.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -22,13 +23,13 @@ from pecr_rollout.cluster.errors import (
     NotFoundError,
     RefusedError,
 )
-from pecr_rollout.cluster.events import Announcement, announce
 from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.observe import observe
 from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.observation import Cluster, Observation
+from pecr_rollout.lifecycle.outbox import without
 from pecr_rollout.lifecycle.plan import blocked, plan, worth_writing
 from pecr_rollout.lifecycle.situation import Situation, judged
 from pecr_rollout.lifecycle.stages import wants_preflight
@@ -38,7 +39,8 @@ from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.table import Body, Table, Watched
-from pecr_rollout.runtime.unreadable import stall_unreadable
+from pecr_rollout.runtime.telling import Teller
+from pecr_rollout.runtime.unreadable import stall, stall_unreadable
 
 RETRY_AFTER: Final = 1.0
 """Seconds until what the API server did not take is tried again."""
@@ -48,7 +50,7 @@ TRUST_WATCHES: Final = 1800.0
 """Seconds for which an observation holds while no watch says otherwise."""
 
 WOKEN_BY_EVALUATION: Final = ("judging", "inconclusive")
-"""Rows after which the next evaluation is the wake-up, so that all share its queries."""
+"""Rows after which an evaluation is the wake-up: the first with news, or the first when due."""
 
 PERSONAL: Final = (ForbiddenError, InvalidError, RefusedError)
 """Errors that only a person can end."""
@@ -61,20 +63,26 @@ class Reconciler:
     Attributes:
         api: the API server.
         benches: the judges, by the name of their Prometheus.
+        teller: tells what is on record.
         table: the rollouts that are known.
         queue: when each is due.
         metrics: the operator's own.
         log_format: plain or json.
+        selector: of the labels of the rollouts that are ours; all if empty.
+        over: set when nothing is watched any more.
         seen: the last observation of each rollout, until a watch or a write makes it old.
         news: how often a watch made an observation of each rollout old.
     """
 
     api: Api
     benches: Mapping[str, Bench]
+    teller: Teller
     table: Table
     queue: DueQueue
     metrics: Metrics
     log_format: str = "plain"
+    selector: str = ""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
     news: dict[Key, int] = field(default_factory=dict)
 
@@ -97,11 +105,17 @@ class Reconciler:
             if other.namespace == key.namespace:
                 self.outdate(other)
 
+    async def tell_last(self, body: Body) -> None:
+        """Tell what is still on record of a rollout that is gone."""
+        with suppress(ValidationError):
+            await self.teller.tell(read(body))
+
     def forget(self, key: Key) -> None:
         """Drop everything about a rollout that is gone."""
         self.seen.pop(key, None)
         self.news.pop(key, None)
         self.queue.drop(key)
+        self.teller.failed.pop(key, None)
         self.metrics.forget(key)
         for bench in self.benches.values():
             bench.dismiss(key)
@@ -130,7 +144,9 @@ class Reconciler:
             for key in self.table
             if key.namespace == namespace and (body := self.table.get(key))
         }
-        there = {uid_of(body) for body in await self.api.list_all(ROLLOUTS, namespace)}
+        there = {
+            uid_of(body) for body in await self.api.list_all(ROLLOUTS, namespace, self.selector)
+        }
         for key, uid in known.items():
             if uid not in there:
                 self.gone(key, uid)
@@ -154,26 +170,45 @@ class Reconciler:
             logs.LOGGER.warning("%s: %s", key, error)
             self.seen.pop(key, None)
             self.queue.add(key, min(error.retry_after or RETRY_AFTER, BLOCKED_RETRY))
-        except Exception:  # noqa: BLE001 - a bug that one rollout meets must not stop the others
+        except Exception as error:  # noqa: BLE001 - what one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
             self.seen.pop(key, None)
+            await self._say_bug(key, error)
             self.queue.add(key, BLOCKED_RETRY)
+
+    async def _say_bug(self, key: Key, error: Exception) -> None:
+        """Say it where people look, too."""
+        body = self.table.get(key)
+        if body is None:
+            return
+        text = (
+            f"Stalled by a bug of the operator ({type(error).__name__}); its log has more. What is"
+            " in force stays, and it is tried again."
+        )
+        try:
+            written = await stall(self.api, body, "Bug", text, time.time())
+        except ClusterError as refused:
+            logs.LOGGER.warning("%s: %s", key, refused)
+        else:
+            if written is not None:
+                self.table.put(written)
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
         self.seen.pop(key, None)
-        known = self.table.get(key)
         try:
-            body = await self.api.find(ROLLOUTS, *key)
+            found = await self.api.list_all(ROLLOUTS, key.namespace, self.selector, name=key.name)
         except ClusterError:
             self.queue.add(key, RETRY_AFTER)
             return
-        if body is not None:
-            self.table.replace(body)
-        elif known is not None:
+        known = self.table.get(key)
+        if known is None:
+            return  # let go meanwhile
+        if not found:  # gone, or no longer ours
             self.gone(key, known["metadata"]["uid"])
             return
+        self.table.replace(found[0])
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:
@@ -192,6 +227,8 @@ class Reconciler:
             return
         observation = await self._observe(key, rollout)
         drawn = plan(observation)
+        if rollout.metadata.deletion_timestamp is not None:
+            await self.teller.tell(rollout)  # it may be gone after what is carried out
         try:
             await self._carry_out(key, rollout, observation.cluster, drawn)
         except PERSONAL as error:
@@ -207,7 +244,7 @@ class Reconciler:
             bench.dismiss(key)
         written = await stall_unreadable(self.api, body, error, time.time())
         if written is not None:
-            self.table.put(written)
+            self.table.renew(written)
 
     async def _observe(self, key: Key, rollout: ControllerRollout) -> Observation:
         bench = self.benches.get(rollout.spec.analysis.prometheus)
@@ -251,32 +288,32 @@ class Reconciler:
             await execute(self.api, rollout, cluster, action)
 
     async def _record(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
-        status = drawn.status
+        # what is told here was recorded by an earlier write, and goes off the record with this one
+        status = without(drawn.status, await self.teller.tell(rollout))
         if worth_writing(rollout.status, status, now):
             status = status.model_copy(update={"figures_at": instant(now)})
             await self._write(key, rollout, status)
-            await self._tell(rollout, drawn, now)
+            self.metrics.planned(rollout, drawn)
+            log = logs.of_rollout(rollout, self.log_format)
+            log.info("%s: %s", drawn.row, status.message)
+        if self.table.get(key) is None:
+            return  # it went meanwhile: nothing of it is shown any more
         opened = status.incident.opened_at if status.incident else None
         self.metrics.show(key, status, epoch(opened) if opened else None)
-        if drawn.due is not None and drawn.row not in WOKEN_BY_EVALUATION:
+        self._come_back(key, rollout, drawn, now)
+
+    def _come_back(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
+        if drawn.due is None:
+            return
+        bench = self.benches.get(rollout.spec.analysis.prometheus)
+        waits = drawn.due > now and drawn.row in WOKEN_BY_EVALUATION
+        if bench is not None and waits:
+            bench.rest(key, drawn.due)
+        else:
             self.queue.add(key, drawn.due - now)
 
     async def _write(self, key: Key, rollout: ControllerRollout, status: Status) -> None:
         try:
-            self.table.put(await write_status(self.api, rollout, status))
+            self.table.renew(await write_status(self.api, rollout, status))
         except NotFoundError:
             self.gone(key, rollout.metadata.uid)
-
-    async def _tell(self, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
-        """Tell what happened, now that it is recorded."""
-        self.metrics.planned(rollout, drawn)
-        log = logs.of_rollout(rollout, self.log_format)
-        log.info("%s: %s", drawn.row, drawn.status.message)
-        for note in drawn.notes:
-            announcement = Announcement(
-                note.key, note.reason, note.message, now, warning=note.kind == "Warning"
-            )
-            try:
-                await announce(self.api, rollout, announcement)
-            except ClusterError as error:
-                log.warning("the Event %s could not be written: %s", note.reason, error)

@@ -1,5 +1,6 @@
 """The operator's own HTTP surface: /metrics, /healthz, /readyz. Nothing else listens."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,25 +12,28 @@ Check = Callable[[], str]
 """Gives what is wrong, or an empty text."""
 
 
-def application(registry: CollectorRegistry, alive: Check, ready: Check) -> web.Application:
+def application(
+    registry: CollectorRegistry, alive: Check, ready: Check, role: Callable[[], str] = lambda: "ok"
+) -> web.Application:
     """Build the surface.
 
     Args:
         registry: of the operator's metrics.
         alive: a failure here means that the process should be restarted.
         ready: a failure here means that it does not work yet.
+        role: what it says while it is ready.
     """
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        )
+        # With thousands of rollouts it takes a while, in which others work on.
+        text = await asyncio.to_thread(generate_latest, registry)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def healthz(_: web.Request) -> web.Response:
         return _answer(alive())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _answer(ready())
+        return _answer(ready(), role())
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
@@ -38,8 +42,8 @@ def application(registry: CollectorRegistry, alive: Check, ready: Check) -> web.
     return app
 
 
-def _answer(problem: str) -> web.Response:
-    return web.Response(text=problem or "ok", status=503 if problem else 200)
+def _answer(problem: str, well: str = "ok") -> web.Response:
+    return web.Response(text=problem or well, status=503 if problem else 200)
 
 
 @asynccontextmanager

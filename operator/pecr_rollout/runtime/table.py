@@ -36,7 +36,9 @@ class Table:
         return self._bodies.get(key)
 
     def put(self, body: Body) -> bool:
-        """Take a body, unless a newer one of the same object is known.
+        """Take a body, unless it or a newer one of the same object is known.
+
+        What the watch tells of our own write is known already, and nothing new.
 
         Returns:
             Whether it was taken.
@@ -44,7 +46,7 @@ class Table:
         metadata = body["metadata"]
         key = Key(metadata["namespace"], metadata["name"])
         known = self._bodies.get(key)
-        if known is not None and _newer(known["metadata"], metadata):
+        if known is not None and not _newer(metadata, known["metadata"]):
             return False
         self.replace(body)
         return True
@@ -56,6 +58,11 @@ class Table:
         metadata.pop("managedFields", None)
         self._bodies[key] = body
         self._watch(key, frozenset(_depends_on(key, body.get("spec"))))
+
+    def renew(self, body: Body) -> None:
+        """Take the answer to a request of ours, unless the rollout was let go meanwhile."""
+        if Key(body["metadata"]["namespace"], body["metadata"]["name"]) in self._bodies:
+            self.put(body)
 
     def drop(self, key: Key, uid: str) -> bool:
         """Forget a rollout that is gone, if it is not another of the same name."""
@@ -82,11 +89,11 @@ class Table:
         self._watched[key] = watched
 
 
-def _newer(known: Body, other: Body) -> bool:
-    """Tell whether what is known is newer: resource versions of one object count upwards."""
-    if known["uid"] != other["uid"]:
-        return False
-    return int(known["resourceVersion"]) > int(other["resourceVersion"])
+def _newer(found: Body, known: Body) -> bool:
+    """Tell whether what is found is news: resource versions of one object count upwards."""
+    if found["uid"] != known["uid"]:
+        return True
+    return int(found["resourceVersion"]) > int(known["resourceVersion"])
 
 
 def _depends_on(key: Key, spec: object) -> Iterator[Watched]:

@@ -1,4 +1,4 @@
-"""A resource that cannot be read stalls alone, and says which field to change."""
+"""A resource that cannot be read, or that meets a bug, stalls alone and says so."""
 
 from pydantic import ValidationError
 
@@ -22,14 +22,18 @@ def sentence(error: ValidationError) -> str:
 
 
 async def stall_unreadable(api: Api, body: Json, error: ValidationError, now: float) -> Json | None:
-    """Say so in the resource's status, and touch nothing else of it.
+    """Say that a resource cannot be read, as `stall` does."""
+    text = f"Stalled, and nothing is written: this resource cannot be read. {sentence(error)}"
+    return await stall(api, body, "Unreadable", text, now)
+
+
+async def stall(api: Api, body: Json, reason: str, text: str, now: float) -> Json | None:
+    """Say in a resource's status why nothing happens, and touch nothing else of it.
 
     Returns:
         The body as it is after the write, None where it said so already.
     """
-    message = shortened(
-        f"Stalled, and nothing is written: this resource cannot be read. {sentence(error)}"
-    )
+    message = shortened(text)
     metadata = body["metadata"]
     if dig(body, "status", "message") == message:
         return None
@@ -39,7 +43,7 @@ async def stall_unreadable(api: Api, body: Json, error: ValidationError, now: fl
             {
                 "type": kind,
                 "status": status,
-                "reason": "Unreadable",
+                "reason": reason,
                 "message": message,
                 "last_transition_time": instant(now),
                 "observed_generation": generation,

@@ -21,6 +21,8 @@ from pecr_rollout.telemetry.subjects import Subject
 
 LOOK_BACK: Final = 600.0
 """Seconds over which traffic and scrapes are counted."""
+FRESH: Final = 60.0
+"""Seconds for which ready pods may be without series: two scrapes, and what discovery takes."""
 CLOCK_TOLERANCE: Final = 60.0
 """Seconds by which two clocks may differ unnoticed."""
 
@@ -35,6 +37,7 @@ class Checked:
         fleet: the target's pods.
         share: of the traffic that the first cohort will get, from 0 to 1.
         history: the fleet's counts per tick, by question, for its rates and its noise.
+        settled_at: when the newest of the pods became ready, in seconds since the epoch.
     """
 
     asked: Sequence[Asked]
@@ -42,6 +45,7 @@ class Checked:
     fleet: Subject
     share: float
     history: Mapping[str, Sequence[Counts]]
+    settled_at: float | None = None
 
 
 def unknown_server(name: str, known: Collection[str]) -> Finding | None:
@@ -94,13 +98,16 @@ async def _asked(prometheus: Prometheus, checked: Checked, wall: float) -> list[
     findings = list(_clock(prometheus.server, now - wall))
     frame = await _frame(prometheus, checked, now)
     if not any(reading.seen is not None for reading in frame.values()):
+        if checked.settled_at is not None and wall - checked.settled_at < FRESH:
+            return [*findings, _NO_SERIES_YET]
         return [*findings, await _no_series(prometheus, checked.fleet, now)]
     findings += _buckets(checked.asked, frame)
     findings += await _scrapes(prometheus, checked, now)
     requests = await _number(prometheus, promql.traffic, checked.fleet, now)
     if requests <= 0:
         return [*findings, _no_traffic(checked.fleet)]
-    return [*findings, *_too_little(checked, requests / LOOK_BACK)]
+    known = await _number(prometheus, promql.known_for, checked.fleet, now)
+    return [*findings, *_too_little(checked, requests / max(known, 1.0))]
 
 
 async def _frame(prometheus: Prometheus, checked: Checked, now: float) -> Frame:
@@ -129,6 +136,13 @@ def _clock(server: PrometheusServer, offset: float) -> Iterator[Finding]:
             f"The clock of Prometheus {server.name!r} is {abs(offset):.0f} s {ahead} the"
             " operator's. Windows follow Prometheus; set the clocks right.",
         )
+
+
+_NO_SERIES_YET: Final = Finding(
+    Severity.WAITING,
+    "NoSeriesYet",
+    f"The pods became ready less than {FRESH:.0f} s ago, and Prometheus has no series of them yet.",
+)
 
 
 async def _no_series(prometheus: Prometheus, fleet: Subject, now: float) -> Finding:
@@ -182,10 +196,8 @@ def _buckets(asked: Iterable[Asked], frame: Frame) -> Iterator[Finding]:
 
 async def _scrapes(prometheus: Prometheus, checked: Checked, now: float) -> list[Finding]:
     """Tell that pods are scraped less often than they are to be evaluated."""
-    count = await _number(prometheus, promql.scrapes, checked.fleet, now)
+    every = await _number(prometheus, promql.scraped_every, checked.fleet, now)
     tick = checked.settings.tick
-    # Pods may be younger than the look-back; few scrapes then say nothing.
-    every = LOOK_BACK / count if count >= 4 else 0.0
     if every <= tick * 1.2:
         return []
     text = (

@@ -22,6 +22,11 @@ MAX_NAMES: Final = 100
 """Up to so many ReplicaSets pods are matched by name; beyond, a namespace's pods are all read and
 sorted out here, which costs Prometheus less than a regular expression of that size."""
 
+AGE_STEP: Final = 15.0
+"""Seconds to which the age of a pod's series is read."""
+FEWEST_SCRAPES: Final = 4
+"""Fewer scrapes of a pod say nothing about their interval."""
+
 REPLICA_SET: Final = "pecr_replica_set"
 """The label that our queries add to figures: pods are named after their ReplicaSet."""
 
@@ -164,11 +169,27 @@ def traffic(server: PrometheusServer, subject: Subject, window: float) -> str:
     return f"sum(max by ({pod}, status) (increase({REQUESTS.metric}{{{chosen}}}[{_span(window)}])))"
 
 
-def scrapes(server: PrometheusServer, subject: Subject, window: float) -> str:
-    """Ask how often the pods were scraped over the last seconds, at most."""
-    chosen = ", ".join(who(server, subject))
-    series = f"{BUDGET_VIOLATIONS.metric}{{{chosen}}}[{_span(window)}]"
-    return f"max(count_over_time({series}))"
+def known_for(server: PrometheusServer, subject: Subject, window: float) -> str:
+    """Ask for how many of the last seconds the pods have samples."""
+    return f"max({_age(server, subject, window)})"
+
+
+def scraped_every(server: PrometheusServer, subject: Subject, window: float) -> str:
+    """Ask for the seconds between two scrapes, at best; nothing on fewer than four of a pod."""
+    samples = f"count_over_time({_alive(server, subject)}[{_span(window)}])"
+    return f"min({_age(server, subject, window)} / ({samples} >= {FEWEST_SCRAPES}))"
+
+
+def _age(server: PrometheusServer, subject: Subject, window: float) -> str:
+    """Give each series' age, which is a pod's where it is younger than the window."""
+    oldest = (
+        f"min_over_time(timestamp({_alive(server, subject)})[{_span(window)}:{_span(AGE_STEP)}])"
+    )
+    return f"clamp_max(time() - {oldest}, {window:g})"
+
+
+def _alive(server: PrometheusServer, subject: Subject) -> str:
+    return f"{BUDGET_VIOLATIONS.metric}{{{', '.join(who(server, subject))}}}"
 
 
 def anything() -> str:

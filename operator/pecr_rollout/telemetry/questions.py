@@ -93,15 +93,6 @@ def settings(spec: Spec, *, hold: float, signals: int, fallback_step: int = 0) -
     )
 
 
-def missing_rates(spec: Spec) -> tuple[str, ...]:
-    """Name the relative questions that a Fixed baseline gives no rate for."""
-    if spec.baseline.rates is None:
-        return ()
-    rates = _fixed_rates(spec.baseline.rates)
-    relative = (name for name, kind, _, _ in _parts(spec.slo) if kind is Kind.RELATIVE)
-    return tuple(name for name in relative if name not in rates)
-
-
 @dataclass(frozen=True, slots=True)
 class _References:
     """What a spec compares with."""
@@ -112,10 +103,9 @@ class _References:
 
     def of(self, name: str, kind: Kind) -> Reference:
         """Give the baseline of one question."""
-        source = self.spec.baseline_source()
-        if source is BaselineSource.FIXED and kind is Kind.RELATIVE:
-            rates = self.spec.baseline.rates
-            return Fixed(_fixed_rates(rates).get(name, 0.0) if rates else 0.0)
+        source, rates = self.spec.baseline_source(), self.spec.baseline.rates
+        if rates is not None and kind is Kind.RELATIVE:
+            return Fixed(_fixed_rates(rates)[name])
         if self.concurrent and source is not BaselineSource.RECORDED:
             return Concurrent()
         if kind is Kind.ABSOLUTE and name not in self.recorded:

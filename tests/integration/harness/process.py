@@ -134,6 +134,13 @@ class Operator:
         """SIGKILL, in the middle of whatever it does."""
         self._end(signal.SIGKILL)
 
+    def ended(self) -> int:
+        """Wait until it has ended by itself; gives the exit status."""
+        assert self._pid is not None, "it does not run"
+        pid, self._pid = self._pid, None
+        with self._killed_if_late(pid):
+            return self._zygote.wait(pid)
+
     def restart(self, *, kill: bool = True) -> None:
         """End it and start it again."""
         self._end(signal.SIGKILL if kill else signal.SIGTERM)
@@ -149,10 +156,8 @@ class Operator:
 
     def _end(self, how: signal.Signals) -> int:
         assert self._pid is not None, "it does not run"
-        pid, self._pid = self._pid, None
-        os.kill(pid, how)
-        with self._killed_if_late(pid):
-            return self._zygote.wait(pid)
+        os.kill(self._pid, how)
+        return self.ended()
 
     @contextlib.contextmanager
     def _killed_if_late(self, pid: int) -> Iterator[None]:

@@ -11,7 +11,6 @@ from pecr_rollout.cli.lint.documents import Document, Field, shown
 from pecr_rollout.cli.lint.finding import Finding, Severity
 from pecr_rollout.contract.flags import CONCURRENCY_POLICIES, ENGINE
 from pecr_rollout.contract.signals import LATENCY_BOUNDS, QUANTILES
-from pecr_rollout.telemetry.questions import missing_rates
 
 RECOMMENDED_WINDOW: Final = (300.0, 600.0)
 MANY_PODS: Final = 10
@@ -129,12 +128,6 @@ def _hidden_retries(spec: Spec) -> Iterator[Advice]:
         yield Advice(("spec", "slo"), Severity.NOTE, "hidden-retries", message)
 
 
-def _fixed_rates(spec: Spec) -> Iterator[Advice]:
-    for name in missing_rates(spec):
-        message = f"gives no rate for {name}; every relative signal of the slo needs one"
-        yield Advice(("spec", "baseline", "rates"), Severity.ERROR, "fixed-rates", message)
-
-
 def _fleet_mode(spec: Spec) -> Iterator[Advice]:
     if spec.canary.mode is CanaryMode.FLEET:
         message = "the whole fleet meets the change at once; there is no small cohort to lose"
@@ -164,7 +157,6 @@ CHECKS: Final[tuple[Callable[[Spec], Iterator[Advice]], ...]] = (
     _forgotten_percent,
     _without_effect,
     _hidden_retries,
-    _fixed_rates,
     _fleet_mode,
     _source_seen,
 )

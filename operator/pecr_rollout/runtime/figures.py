@@ -1,0 +1,31 @@
+"""Figures for people, as the status shows them."""
+
+from pecr_rollout.api.status import CohortFigures, FiguresStatus
+from pecr_rollout.telemetry.diagnostics import Figures
+
+STOP_REASONS_SHOWN = 16
+
+
+def figures_status(both: tuple[Figures, Figures | None]) -> FiguresStatus:
+    """Give the figures of both cohorts."""
+    canary, baseline = both
+    return FiguresStatus(
+        canary=_cohort_figures(canary),
+        baseline=None if baseline is None else _cohort_figures(baseline),
+    )
+
+
+def _cohort_figures(found: Figures) -> CohortFigures:
+    reasons = sorted(found.stop_reasons.items(), key=lambda item: -item[1])[:STOP_REASONS_SHOWN]
+    return CohortFigures(
+        requests=round(found.requests, 1),
+        p95_ms=_rounded(found.p95_ms),
+        p99_ms=_rounded(found.p99_ms),
+        queue_wait_p95_ms=_rounded(found.queue_wait_p95_ms),
+        inflight=found.inflight,
+        stop_reasons={name: round(count, 1) for name, count in reasons},
+    )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)

@@ -1,0 +1,1 @@
+"""Messages to the rollback owner, through apprise to whatever the team uses."""
