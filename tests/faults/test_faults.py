@@ -41,4 +41,4 @@ def test_the_end_is_that_of_an_undisturbed_run(ground, case):
     result = run(ground, case, f"f-{case.name.replace(' ', '-')}")
     assert result.failure == ""
     assert sum(result.faults.values()) >= 5, "there were faults"
-    assert result.extra == {}
+    assert (result.lost, result.extra) == ({}, {})

@@ -30,6 +30,7 @@ class Editor:
             for parent in parents:
                 place = place[parent]
             place[last] = change["value"]
+        self.body["metadata"]["resourceVersion"] = str(int(guard["value"]) + 1)
         return deepcopy(self.body)
 
 
