@@ -19,6 +19,7 @@ from integration.harness.world import World
 from localcluster import LocalCluster
 from localcluster.credentials import kubeconfig
 from localcluster.pytest_plugin import TargetNamespace
+from pecrfleet.kube import KubeUnreachable
 
 LOOK_EVERY = 0.1
 BUG = "this is a bug of the operator"
@@ -147,4 +148,5 @@ def set_up(ground: Ground, name: str, plans: Sequence[Plans]) -> Iterator[Settin
         yield setting
     finally:
         setting.close()
-        namespace.delete()
+        with contextlib.suppress(KubeUnreachable):  # the API server may be away just now
+            namespace.delete()

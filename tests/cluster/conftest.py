@@ -39,11 +39,7 @@ class Requests:
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
     """The resource, installed."""
-    for path in sorted(CRDS.glob("*.yaml")):
-        localcluster.kubectl("apply", "--server-side", "-f", str(path))
-    localcluster.kubectl(
-        "wait", "--for=condition=Established", "crd/controllerrollouts.pecr.dev", "--timeout=20s"
-    )
+    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1")
 
 
 @pytest.fixture

@@ -25,10 +25,7 @@ Install = Callable[..., World]
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
     """The resource, installed."""
-    localcluster.kubectl("apply", "--server-side", "-f", str(CRDS))
-    localcluster.kubectl(
-        "wait", "--for=condition=Established", "crd/controllerrollouts.pecr.dev", "--timeout=30s"
-    )
+    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1")
 
 
 @pytest.fixture(scope="session")

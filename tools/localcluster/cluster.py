@@ -17,7 +17,8 @@ from localcluster.components import Layout
 from localcluster.credentials import kubeconfig
 from localcluster.errors import LocalClusterError
 from localcluster.options import Options
-from localcluster.processes import free_ports
+from localcluster.probes import api_ok
+from localcluster.processes import free_ports, wait_until
 from localcluster.provider import Access, Provider
 from localcluster.provider_kind import KindProvider
 from localcluster.provider_process import ProcessProvider
@@ -297,6 +298,17 @@ class LocalCluster:
         """Apply objects on the server's side, as the field manager `kubectl`."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
         self.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(items))
+
+    def install_crds(self, folder: Path, group_version: str) -> None:
+        """Apply the CRDs of a folder, and wait until the API server serves the group's version.
+
+        (`kubectl wait` fails on one that is so new that it has no conditions.)
+        """
+        self.kubectl("apply", "--server-side", "-f", folder)
+        with self.client() as client:
+            served = wait_until(lambda: api_ok(client, f"/apis/{group_version}"), 30)
+        if not served:
+            raise LocalClusterError(f"{group_version} is not served within 30 s.")
 
     def kubeconfig_for_service_account(
         self, namespace: str, name: str, *, seconds: int = 86400
