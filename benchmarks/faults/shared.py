@@ -8,6 +8,7 @@ from typing import Any
 from localcluster import LocalCluster
 from pecrfleet.kube import KubeClient, KubeError, KubeUnreachable
 
+AWAY_STATUS = (429, 500, 503)
 AWAY = 60.0
 """Seconds that our own requests wait for an API server that is being restarted."""
 EVERY = 6.0
@@ -23,7 +24,7 @@ class Patient(KubeClient):
             try:
                 return super().request(*arguments, **more)
             except (KubeUnreachable, KubeError) as error:
-                away = isinstance(error, KubeUnreachable) or error.status >= 500
+                away = isinstance(error, KubeUnreachable) or error.status in AWAY_STATUS
                 if not away or time.monotonic() > deadline:
                     raise
             time.sleep(0.2)
