@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.faults import faults, metrics
 from benchmarks.faults.plans import Plans, Points, Random, of_api_server
 from benchmarks.faults.setting import Ground, Setting, set_up
-from benchmarks.faults.shared import Restarts, Restore
+from benchmarks.faults.shared import Again, Restore, update_crd
 from benchmarks.faults.story import MODES, Meanwhile, whole_run
 
 from integration.harness import lawful
@@ -106,7 +106,7 @@ class Group:
     """
 
     cases: tuple[Case, ...]
-    make: Callable[[LocalCluster, int, Path], Restarts | Restore]
+    make: Callable[[LocalCluster, int, Path], Again | Restore]
 
 
 def groups() -> Iterator[Group]:
@@ -115,7 +115,8 @@ def groups() -> Iterator[Group]:
     def of(name: str, *, forgets: bool = False) -> tuple[Case, ...]:
         return tuple(Case(name, mode, lambda: [Plans()], forgets) for mode in MODES)
 
-    yield Group(of("API server restarted"), lambda cluster, n, _: Restarts(cluster, n))
+    yield Group(of("API server restarted"), lambda c, n, _: Again(c.restart_apiserver, n))
+    yield Group(of("CRD updated"), lambda c, n, _: Again(partial(update_crd, c), n))
     yield Group(of("etcd restored", forgets=True), Restore)
 
 

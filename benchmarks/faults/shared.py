@@ -1,7 +1,9 @@
 """Faults of the API server itself, which hit all cases of a group at once."""
 
+import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ AWAY_STATUS = (429, 500, 503)
 AWAY = 60.0
 """Seconds that our own requests wait for an API server that is being restarted."""
 EVERY = 6.0
+CRD = "controllerrollouts.pecr.dev"
 
 
 class Patient(KubeClient):
@@ -30,14 +33,14 @@ class Patient(KubeClient):
             time.sleep(0.2)
 
 
-class Restarts:
-    """Restarts the API server again and again, from the first fallback of each case on."""
+class Again:
+    """Does something to all again and again, from the first fallback of each case on."""
 
-    def __init__(self, cluster: LocalCluster, cases: int) -> None:
+    def __init__(self, what: Callable[[], object], cases: int) -> None:
         self.count = 0
-        self._cluster = cluster
+        self._what = what
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._restart, name="restarts", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="again", daemon=True)
         self._begun = threading.Barrier(cases, action=self._thread.start)
 
     def __call__(self, taken: int) -> None:
@@ -45,16 +48,23 @@ class Restarts:
         if taken == 1:
             self._begun.wait(300)
 
-    def _restart(self) -> None:
+    def _run(self) -> None:
         while not self._over.wait(EVERY):
-            self._cluster.restart_apiserver()
+            self._what()
             self.count += 1
 
     def close(self) -> None:
-        """End it, with the API server running."""
+        """End it."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join(120)
+
+
+def update_crd(cluster: LocalCluster) -> None:
+    """Change the schema of the resource: the API server ends its watches and starts its storage."""
+    path = "/spec/versions/0/schema/openAPIV3Schema/description"
+    change = [{"op": "replace", "path": path, "value": f"as of {time.time()}"}]
+    cluster.kubectl("patch", "crd", CRD, "--type=json", "-p", json.dumps(change))
 
 
 class Restore:

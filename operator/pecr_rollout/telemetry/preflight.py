@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import Final
 
 from pecr_rollout.contract.signals import BUDGET_VIOLATIONS, REQUESTS, ROUTE
@@ -124,8 +125,12 @@ async def _frame(prometheus: Prometheus, checked: Checked, now: float) -> Frame:
 async def _number(
     prometheus: Prometheus, query: promql.OfSubject, subject: Subject, now: float
 ) -> float:
-    text = query(prometheus.server, subject, LOOK_BACK)
-    return await prometheus.instant(text, now, lambda found: sum(sample.value for sample in found))
+    """Ask for a sum; what is no number (a pod may say so) adds nothing."""
+
+    def total(found: Iterable[Sample]) -> float:
+        return sum(sample.value for sample in found if isfinite(sample.value))
+
+    return await prometheus.instant(query(prometheus.server, subject, LOOK_BACK), now, total)
 
 
 def _clock(server: PrometheusServer, offset: float) -> Iterator[Finding]:
