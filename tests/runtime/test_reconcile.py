@@ -7,12 +7,15 @@ from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
+from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Table
 from pecr_rollout.runtime.telling import Teller
+from runtime.server import Server, traffic
 from runtime.test_unreadable import Editor
+from telemetry.asking import START
 
 KEY = Key("ns", "rlm-engine")
 JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
@@ -152,3 +155,15 @@ async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
     reconciler = Reconciler(Reads(None), {}, Teller(None), Table(), queue, Metrics())
     await reconciler._reconcile_safely(KEY)
     assert queue._due == {KEY: delay}
+
+
+async def test_the_time_is_prometheus_s_even_before_anything_is_judged(
+    looks: list[Cluster],
+) -> None:
+    """The operator's own clock may be wrong by an hour: its window would begin in the future."""
+    bench = Bench(Server(traffic(1, 0.0)), lambda _: None)
+    assert len(bench) == 0
+    reconciler = Reconciler(
+        None, {"default": bench}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
+    )
+    assert (await reconciler._observe(KEY, JUDGING)).now == START

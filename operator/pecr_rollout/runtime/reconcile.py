@@ -248,7 +248,8 @@ class Reconciler:
 
     async def _observe(self, key: Key, rollout: ControllerRollout) -> Observation:
         bench = self.benches.get(rollout.spec.analysis.prometheus)
-        now = bench.now() if bench else time.time()
+        # an empty bench is a bench: its length is 0
+        now = time.time() if bench is None else await bench.time()
         cluster = await self._cluster(key, rollout)
         situation = Situation(Observation(rollout, cluster, now))
         if wants_preflight(situation):
