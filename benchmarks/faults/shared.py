@@ -13,7 +13,8 @@ from pecrfleet.kube import KubeClient, KubeError, KubeUnreachable
 AWAY_STATUS = (429, 500, 503)
 AWAY = 60.0
 """Seconds that our own requests wait for an API server that is being restarted."""
-EVERY = 6.0
+EVERY = 20.0
+"""Seconds between two of them: the controllers need the API server to roll pods at all."""
 CRD = "controllerrollouts.pecr.dev"
 
 

@@ -24,7 +24,7 @@ from integration.harness.specs import (
     STEP_2,
     spec,
 )
-from integration.harness.waiting import settle_on
+from integration.harness.waiting import settle_on, wait_until
 from integration.harness.world import World
 
 Json = dict[str, Any]
@@ -84,6 +84,7 @@ def whole_run(
     recover(world, rollout, mode)
     check_rolls(world, mode)
     ending = told(world, rollout)
+    wait_until(lambda: world.operator.running)  # it may be being started again just now
     world.leave()
     return ending
 
