@@ -23,7 +23,7 @@ AFTER = Points(faults.killed_after, every=EVERY)
 CASES = [
     Case("killed before", "managed", lambda: [Plans(BEFORE)]),
     Case("killed after", "existing", lambda: [Plans(AFTER)]),
-    Case("api", "fleet", lambda: [Plans(Random(1, API_RATE, of_api_server))]),
+    Case("api", "fleet", lambda: [Plans(Random(1, API_RATE / 2, of_api_server))]),
 ]
 
 
