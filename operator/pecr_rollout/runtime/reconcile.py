@@ -192,7 +192,7 @@ class Reconciler:
             logs.LOGGER.warning("%s: %s", key, refused)
         else:
             if written is not None:
-                self.table.put(written)
+                self.table.renew(written)
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
