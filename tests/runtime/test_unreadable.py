@@ -30,6 +30,8 @@ class Editor:
             for parent in parents:
                 place = place[parent]
             place[last] = change["value"]
+        metadata = self.body["metadata"]
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
         return deepcopy(self.body)
 
 
