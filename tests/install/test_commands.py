@@ -153,8 +153,11 @@ def shell(localcluster: LocalCluster, tmp_path: Path) -> Iterator[Shell]:
     """A shell on a cluster without the resource; other tests of this cluster find it again."""
     shell = Shell(localcluster, tmp_path / "background.log")
     shell.run(f"{FORGET[0]} --ignore-not-found")
+    credentials = ROOT / "build/operator.kubeconfig"
+    credentials.parent.mkdir(exist_ok=True)
     yield shell
     shell.close()
+    credentials.unlink(missing_ok=True)
     install_resource(localcluster)
 
 
