@@ -20,7 +20,7 @@ from integration.harness import lawful
 from integration.harness.world import World
 from localcluster import LocalCluster
 
-API_RATE = 0.15
+API_RATE = 0.1
 PROMETHEUS_RATE = 0.3
 
 
@@ -127,6 +127,8 @@ def run(ground: Ground, case: Case, name: str, meanwhile: Meanwhile = lambda _: 
             ending = whole_run(setting.world, case.mode, setting.start, meanwhile)
             _check_lawful(setting.world, case)
             result.lost, result.extra = dict(ending.lost), dict(ending.extra)
+            if ending.lost or ending.extra:
+                result.failure = f"Events: lost {result.lost}, more {result.extra}"
         except Exception as error:  # noqa: BLE001  # one failed case is not the end of the others
             result.failure = f"{error!r:.2000}\n{traceback.format_exc()[-3000:]}"
             (ground.folder / f"{name}.failed").write_text(_story(setting, result.failure))

@@ -54,13 +54,15 @@ class Points:
     Attributes:
         fault: what is made; None only names them.
         lands: whether the write takes effect nevertheless.
+        every: one in so many names is hit.
         seen: the names, in their order.
         hit: those at which the fault was made.
     """
 
-    def __init__(self, fault: Fault | None, *, lands: bool = True) -> None:
+    def __init__(self, fault: Fault | None, *, lands: bool = True, every: int = 1) -> None:
         self.fault = fault
         self.lands = lands
+        self.every = every
         self.seen: Counter[str] = Counter()
         self.hit: dict[str, int] = {}
         self._stage = "start"
@@ -70,8 +72,8 @@ class Points:
         if exchange.watches or not exchange.writes:
             return None
         name = f"{self._stage}: {points.name(exchange)}"
+        fault = None if name in self.seen or len(self.seen) % self.every else self.fault
         self.seen[name] += 1
-        fault = None if name in self.hit else self.fault
         if fault is None or self.lands:
             self._stage = points.recorded(exchange) or self._stage
         if fault is not None:

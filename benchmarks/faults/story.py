@@ -4,6 +4,7 @@ What there is to be at its rests is the same whatever was done to the operator; 
 from the API server (and, what pods were started with, from their kubelet).
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from integration.harness.specs import (
     STEP_2,
     spec,
 )
+from integration.harness.waiting import settle_on
 from integration.harness.world import World
 
 Json = dict[str, Any]
@@ -129,7 +131,20 @@ def check_rolls(world: World, mode: str) -> None:
 
 
 def told(world: World, rollout: Rollout) -> Ending:
-    """Compare the Events with an undisturbed run's; none may be there twice."""
+    """Compare the Events with an undisturbed run's; none may be there twice.
+
+    What could not be told is told again: it is waited for.
+    """
+
+    def check() -> None:
+        assert not _told(world, rollout).lost
+
+    with contextlib.suppress(AssertionError):
+        settle_on(check, 40)
+    return _told(world, rollout)
+
+
+def _told(world: World, rollout: Rollout) -> Ending:
     events = world.events(rollout)
     names = Counter(event["metadata"]["name"] for event in events)
     assert max(names.values(), default=1) == 1

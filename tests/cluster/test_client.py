@@ -177,11 +177,13 @@ BUSY = (503, {"message": "busy"}, {})
 GOOD = (200, {"n": 1}, {})
 
 
-async def test_a_read_that_is_refused_for_the_moment_is_tried_again(server):
+async def test_what_changes_nothing_is_tried_again(server):
     """A reconcile needs a dozen answers: with one bad in seven it would hardly ever have them."""
     server.answers = [BUSY, (429, {}, {"Retry-After": "0.2"}), GOOD]
     async with connected(server) as api:
         assert await api.get(CONFIG_MAPS, "ns", "a") == {"n": 1}
+        server.answers = [BUSY, GOOD]
+        assert await api.merge(CONFIG_MAPS, "ns", "a", {}, dry_run=True) == {"n": 1}
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,42 @@ async def test_begun_and_killed_it_is_finished(scene, cluster, monkeypatch):
     assert (await scene.do(ApplyClone(RLM, 1))).clone.environment == RLM
 
 
+class KilledError(Exception):
+    """The operator was killed right after its last write."""
+
+
+async def test_killed_after_its_last_write_it_leaves_no_overlay_behind(scene, cluster, monkeypatch):
+    """Nobody comes back for them: all is as recorded."""
+    update = cohort._update
+
+    async def then_killed(*arguments):
+        await update(*arguments)
+        raise KilledError
+
+    await scene.do(ApplyClone(RLM, 1))
+    await scene.do(ApplyClone(BASELINE, 1))
+    third = {**RLM, "PECR_CONTROLLER_BATCH_MODE_ENABLED": "false"}
+    monkeypatch.setattr(cohort, "_update", then_killed)
+    with pytest.raises(KilledError):
+        await scene.do(ApplyClone(third, 1))
+    assert (await scene.observe()).clone.environment == third
+    assert len(await overlays(scene)) == 2
+
+
+async def test_killed_before_the_clone_is_removed_all_of_it_goes(scene, cluster, monkeypatch):
+    async def killed(*_):
+        raise KilledError
+
+    await scene.do(ApplyClone(RLM, 1))
+    with monkeypatch.context() as context:
+        context.setattr(cohort, "_prune", killed)
+        with pytest.raises(KilledError):
+            await scene.do(RemoveClone())
+    assert (await scene.observe()).clone is not None, "it tells that something is left to be done"
+    await scene.do(RemoveClone())
+    assert await overlays(scene) == []
+
+
 async def test_a_crashing_cohort(scene):
     scene.namespace.install_target(env={"PECR_X": "1"})
     scene.create()

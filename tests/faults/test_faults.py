@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.faults import faults, metrics
-from benchmarks.faults.campaign import API_RATE, PROMETHEUS_RATE, Case, run
+from benchmarks.faults import faults
+from benchmarks.faults.campaign import API_RATE, Case, run
 from benchmarks.faults.plans import Plans, Points, Random, of_api_server
 from benchmarks.faults.proxy import Loop
 from benchmarks.faults.setting import Ground
@@ -16,15 +16,14 @@ from localcluster import LocalCluster
 pytestmark = pytest.mark.cluster
 
 CRDS = Path(__file__).parents[2] / "crds"
+EVERY = 8
+"""One write in so many: being started again after each of them takes minutes."""
+BEFORE = Points(faults.killed_before, lands=False, every=EVERY)
+AFTER = Points(faults.killed_after, every=EVERY)
 CASES = [
-    Case("killed before", "managed", lambda: [Plans(Points(faults.killed_before, lands=False))]),
-    Case("killed after", "existing", lambda: [Plans(Points(faults.killed_after))]),
+    Case("killed before", "managed", lambda: [Plans(BEFORE)]),
+    Case("killed after", "existing", lambda: [Plans(AFTER)]),
     Case("api", "fleet", lambda: [Plans(Random(1, API_RATE, of_api_server))]),
-    Case(
-        "prometheus",
-        "managed",
-        lambda: [Plans(prometheus=Random(1, PROMETHEUS_RATE, metrics.fitting))],
-    ),
 ]
 
 
@@ -41,5 +40,5 @@ def ground(localcluster: LocalCluster, tmp_path: Path) -> Iterator[Ground]:
 def test_the_end_is_that_of_an_undisturbed_run(ground, case):
     result = run(ground, case, f"f-{case.name.replace(' ', '-')}")
     assert result.failure == ""
-    assert sum(result.faults.values()) >= 10, "there were faults"
-    assert result.extra == {}
+    assert sum(result.faults.values()) >= 5, "there were faults"
+    assert (result.lost, result.extra) == ({}, {})

@@ -1,11 +1,15 @@
 """Watches and writes go to one API server, whichever way it is given."""
 
 import json
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 
+import aiohttp
 import kopf
 import pytest
+from aiohttp import web
+from kopf._cogs.clients.api import request as authenticated
 
 from pecr_rollout.cluster.client import open_api
 from pecr_rollout.runtime import handlers, main
@@ -49,3 +53,38 @@ async def test_both_clients_go_where_a_kubeconfig_says(
     assert watching.server == wanted
     async with open_api(path) as api:
         assert api.client.configuration.host == wanted
+
+
+def test_a_watch_whose_connection_died_unnoticed_is_begun_anew_soon() -> None:
+    """Otherwise nobody would hear a person for five minutes."""
+    settings = kopf.OperatorSettings()
+    handlers.configure(settings)
+    silent, client = settings.watching.inactivity_timeout, settings.watching.client_timeout
+    assert 60 < silent < client
+
+
+async def test_an_api_server_that_is_away_for_long_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """kopf gives up after a minute of 503, and the process with it, unless it is told not to."""
+    monkeypatch.setattr(handlers, "BACKOFFS", (0.001,))
+    refusals = 50
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        nonlocal refusals
+        refusals -= 1
+        return web.json_response({"kind": "Status"}, status=503 if refusals >= 0 else 200)
+
+    settings = kopf.OperatorSettings()
+    handlers.configure(settings)
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    async with aiohttp.ClientSession() as session:
+        context = SimpleNamespace(server=f"http://{host}:{port}", session=session)
+        request = authenticated.__wrapped__
+        logger = logging.getLogger("kopf")
+        found = await request("get", "/api", settings=settings, context=context, logger=logger)
+        assert found.status == 200
+    await runner.cleanup()

@@ -30,8 +30,7 @@ class Editor:
             for parent in parents:
                 place = place[parent]
             place[last] = change["value"]
-        metadata = self.body["metadata"]
-        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        self.body["metadata"]["resourceVersion"] = str(int(guard["value"]) + 1)
         return deepcopy(self.body)
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 from urllib.request import getproxies
@@ -34,11 +35,12 @@ MANAGER: Final = "pecr-rollout"
 """The field manager of everything that the operator writes."""
 PAGE: Final = 500
 """Objects in one answer to a list."""
-READ_AGAIN: Final = (0.1, 0.4)
-"""Seconds before a read that failed is tried again; a write is decided anew."""
+ASK_AGAIN: Final = (0.1, 0.4)
+"""Seconds before what changes nothing is tried again; a write is decided anew."""
 LONGEST_PAUSE: Final = 1.0
-"""Seconds that a read may be asked to wait; beyond, the rollout waits."""
+"""Seconds that it may be asked to wait; beyond, the rollout waits."""
 
+_PLAIN: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
@@ -80,7 +82,7 @@ class Api:
         Raises:
             NotFoundError: it is not there.
         """
-        return await self._read("get", resource, _path(resource, namespace, name))
+        return await self._ask("get", resource, _path(resource, namespace, name))
 
     async def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Read one object; None where it is not there."""
@@ -93,7 +95,7 @@ class Api:
         """Tell whether the API server knows a kind of objects (its CRD may not be installed)."""
         path = f"/apis/{resource.group}/{resource.version}"
         try:
-            found = await self._read("get", resource, path)
+            found = await self._ask("get", resource, path)
         except NotFoundError:
             return False
         return any(one.get("name") == resource.plural for one in found.get("resources") or ())
@@ -106,7 +108,7 @@ class Api:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         while True:
-            page = await self._read("list", resource, _path(resource, namespace), query)
+            page = await self._ask("list", resource, _path(resource, namespace), query=query)
             found += page.get("items") or []
             following = (page.get("metadata") or {}).get("continue")
             if not following:
@@ -120,7 +122,8 @@ class Api:
             AlreadyExistsError: the name is taken.
         """
         path = _path(resource, obj["metadata"]["namespace"])
-        return await self._send("create", resource, path, body=obj, query=_write(dry_run))
+        send = self._ask if dry_run else self._send
+        return await send("create", resource, path, body=obj, query=_write(dry_run))
 
     async def merge(
         self,
@@ -138,7 +141,8 @@ class Api:
         """
         path = _path(resource, namespace, name)
         query = _write(dry_run)
-        return await self._send("patch", resource, path, body=patch, query=query, media=_MERGE)
+        send = self._ask if dry_run else self._send
+        return await send("patch", resource, path, body=patch, query=query, media=_MERGE)
 
     async def edit(
         self,
@@ -174,7 +178,7 @@ class Api:
         """
         path = _path(resource, obj["metadata"]["namespace"], obj["metadata"]["name"])
         query = _write(dry_run=True) | {"force": "false"}
-        return await self._send("patch", resource, path, body=obj, query=query, media=_APPLY)
+        return await self._ask("patch", resource, path, body=obj, query=query, media=_APPLY)
 
     async def delete(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> None:
         """Delete an object that was read; gone already is well, another one of its name is not.
@@ -192,23 +196,34 @@ class Api:
         else:
             body["preconditions"] = {"uid": metadata["uid"]}
         try:
-            await self._send("delete", resource, path, body=body)
+            await (self._ask if dry_run else self._send)("delete", resource, path, body=body)
         except NotFoundError:
             return
 
-    async def _read(
-        self, verb: str, resource: Resource, path: str, query: Mapping[str, str] | None = None
+    async def _ask(
+        self,
+        verb: str,
+        resource: Resource,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: Mapping[str, str] | None = None,
+        media: str = _PLAIN,
     ) -> Json:
-        """Ask, and again where it was refused for the moment: one look needs many answers."""
-        for pause in READ_AGAIN:
+        """Send what changes nothing, again where it was refused for the moment.
+
+        One look, or one preflight, needs many answers and all of them.
+        """
+        ask = partial(self._send, verb, resource, path, body=body, query=query, media=media)
+        for pause in ASK_AGAIN:
             try:
-                return await self._send(verb, resource, path, query=query)
+                return await ask()
             except UnavailableError as error:
                 wait = max(pause, error.retry_after or 0.0)
                 if isinstance(error.__cause__, TimeoutError) or wait > LONGEST_PAUSE:
                     raise
             await asyncio.sleep(wait)
-        return await self._send(verb, resource, path, query=query)
+        return await ask()
 
     async def _send(
         self,
@@ -218,7 +233,7 @@ class Api:
         *,
         body: Json | list[Json] | None = None,
         query: Mapping[str, str] | None = None,
-        media: str = "application/json",
+        media: str = _PLAIN,
     ) -> Json:
         status, limit = 0, self._limit(verb, resource)
         try:

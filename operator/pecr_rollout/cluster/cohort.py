@@ -41,11 +41,13 @@ async def apply_clone(
     if there is not None and there["spec"]["selector"] != clone["spec"]["selector"]:
         await api.delete(DEPLOYMENTS, there)  # a selector cannot be changed
         there = None
+    # Before the last write: after it nothing is left to be done, and nobody would come back for it.
+    in_use = overlay_name(rollout, there) if there is not None else None
+    await _prune(api, rollout, {name_of(overlay), in_use})
     if there is None:
         await _create(api, clone)
-        return
-    await _update(api, there, clone)
-    await _prune(api, rollout, {name_of(overlay), overlay_name(rollout, there)})
+    else:
+        await _update(api, there, clone)
 
 
 async def remove_clone(api: Api, rollout: ControllerRollout, cluster: Cluster) -> None:
@@ -57,11 +59,14 @@ async def remove_clone(api: Api, rollout: ControllerRollout, cluster: Cluster) -
     namespace = rollout.metadata.namespace
     name = clone_name(rollout.spec.target.deployment)
     there = await api.find(DEPLOYMENTS, namespace, name)
-    if there is not None and is_owned(there, rollout):
-        if cluster.clone is None or cluster.clone.workload.uid != uid_of(there):
-            raise ConflictError(f"Deployment {name} is not the one that was observed")
+    if there is not None and not is_owned(there, rollout):
+        there = None
+    seen = cluster.clone.workload.uid if cluster.clone is not None else None
+    if there is not None and seen != uid_of(there):
+        raise ConflictError(f"Deployment {name} is not the one that was observed")
+    await _prune(api, rollout, set())  # first: without the clone nobody would come back for them
+    if there is not None:
         await api.delete(DEPLOYMENTS, there)
-    await _prune(api, rollout, set())
 
 
 def taken(kind: str, obj: Json) -> str:

@@ -5,6 +5,8 @@ reconciler of the process.
 """
 
 import os
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any, Final, cast
 
 import kopf
@@ -16,6 +18,18 @@ from pecr_rollout.runtime.table import Watched
 from pecr_rollout.runtime.unkept import NoDiffBase, NoProgress
 
 REGISTRY: Final = kopf.OperatorRegistry()
+BACKOFFS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between two tries of a watch; the last one for ever."""
+SILENT_AFTER: Final = 90.0
+"""Seconds without a word after which a watch is begun anew; a bookmark comes every minute."""
+
+
+class Patience:
+    """Pauses without end: an API server that is away for long must not end the process."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Give them, from the beginning each time."""
+        return chain(BACKOFFS, repeat(BACKOFFS[-1]))
 
 
 @kopf.on.login(registry=REGISTRY)
@@ -33,8 +47,10 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = Patience()
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
+    settings.watching.inactivity_timeout = SILENT_AFTER
     settings.queueing.idle_timeout = 1
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
