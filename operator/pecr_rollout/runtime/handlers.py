@@ -46,8 +46,8 @@ async def rollout(event: kopf.RawEvent, memo: Reconciler, **_: object) -> None:
     key = Key(metadata["namespace"], metadata["name"])
     if event["type"] == "DELETED":
         memo.gone(key, metadata["uid"])
-    elif memo.table.put(body):
-        memo.outdate(key)
+    else:
+        memo.heard(key, body)
 
 
 @kopf.on.event("apps", "v1", "deployments", registry=REGISTRY)

@@ -36,7 +36,7 @@ from pecr_rollout.runtime.bench import Bench, open_case
 from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
-from pecr_rollout.runtime.table import Body, Table, Watched
+from pecr_rollout.runtime.table import Body, Table, Watched, same_but_evidence
 from pecr_rollout.runtime.unreadable import stall_unreadable
 
 RETRY_AFTER: Final = 1.0
@@ -82,6 +82,19 @@ class Reconciler:
         self.seen.pop(key, None)
         self.news[key] = self.news.get(key, 0) + 1
         self.queue.add(key)
+
+    def heard(self, key: Key, body: Body) -> None:
+        """Take what the watch tells of a rollout.
+
+        A status alone was written by us, and told before the answer to the write was read: the
+        cluster is as it was seen.
+        """
+        known = self.table.get(key)
+        if self.table.put(body):
+            if known is not None and same_but_evidence(known, body):
+                self.queue.add(key)
+            else:
+                self.outdate(key)
 
     def changed(self, watched: Watched) -> None:
         """Wake the rollouts that depend on an object."""
