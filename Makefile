@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard cluster clean
+.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard bench-scale cluster clean
 
 help: ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench-judge: venv ## how often the judge is wrong: 4,000 simulated runs a case; 
 
 bench-guard: venv ## the guard's cold start against bare Python
 	$(PY) benchmarks/guard/cold_start.py
+
+bench-scale: cluster ## what 50 to 2,000 rollouts cost (`N="50 200"` for some sizes); renews docs/
+	$(PY) -m benchmarks.scale $(foreach n,$(N),-n $(n)) --write
 
 demo: cluster ## the whole story, live, in under four minutes
 	$(PY) -m pecr_demo
