@@ -6,6 +6,7 @@ observe -> judge -> plan -> carry out -> one status write, if it changed -> then
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from logging import DEBUG, INFO
 from typing import Final
 
 from pydantic import ValidationError
@@ -257,7 +258,9 @@ class Reconciler:
         """Tell what happened, now that it is recorded."""
         self.metrics.planned(rollout, drawn)
         log = logs.of_rollout(rollout, self.log_format)
-        log.info("%s: %s", drawn.row, drawn.status.message)
+        before, after = rollout.status, drawn.status
+        same = (before.stage, before.message, before.slo) == (after.stage, after.message, after.slo)
+        log.log(DEBUG if same else INFO, "%s: %s", drawn.row, after.message)
         for note in drawn.notes:
             announcement = Announcement(
                 note.key, note.reason, note.message, now, warning=note.kind == "Warning"
