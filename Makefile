@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard bench-faults bench-hostile cluster clean
+.PHONY: help venv lock crds docs manifests lint format drift test demo bench-judge bench-guard bench-faults bench-hostile bench-scale cluster clean
 
 help: ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-hostile: cluster ## 2,000 hostile resources against the API server, 200 be
 
 bench-faults: cluster ## whole runs while everything around the operator fails: an hour; renews docs/
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PY) -m benchmarks.faults --write
+
+bench-scale: cluster ## what 50 to 2,000 rollouts cost (`N="50 200"` for some sizes); renews docs/
+	$(PY) -m benchmarks.scale $(foreach n,$(N),-n $(n)) --write
 
 demo: cluster ## the whole story, live, in under four minutes
 	$(PY) -m pecr_demo

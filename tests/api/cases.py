@@ -247,7 +247,7 @@ def _rest() -> Iterator[Bad]:
     # What Python compiles and RE2 does not is refused by the API server alone.
     yield Bad({selectors: _selectors(op="!~", value="(?=a)")}, field, regex, twin=False)
     yield Bad({selectors: _selectors(label="a-b")}, f"{field}.label", "write a label's name")
-    names = "match labels of the pods; the metrics' names are the operator's to ask for; found"
+    names = "name a label of the pods; which metric is asked for is the operator's choice; found"
     yield Bad({selectors: _selectors(label="__name__")}, f"{field}.label", names)
     yield Bad({selectors: _selectors(op="~")}, f"{field}.op", '"=", "!=", "=~", "!~"')
     yield Bad({f"{selectors}": {"canary": [], "baseline": []}}, "selectors.canary", "1 items")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from install.operated import environment, wait_for
+from install.operated import completed, environment, wait_for
 from pecr_demo.stage import REPLICAS, faulty, mended
 from pecr_packaging.render import ROOT
 from pecrfleet import target_manifests
@@ -113,7 +113,7 @@ def test_neither_side_fights(git, namespace, tmp_path, mode):
             assert pods(namespace) == before, "a cohort's fallback restarts nothing of the fleet"
         namespace.scenario(mended())
         namespace.kubectl(*shlex.split(status["incident"]["command"])[1:])
-        done = wait_for(*where, lambda s: s.get("phase") == "Completed", log, 180)
+        done = wait_for(*where, completed, log, 180)
     git.ended.set()
     assert git.failures == []
     assert git.syncs > 5

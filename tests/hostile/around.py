@@ -92,8 +92,10 @@ HAND_MADE: dict[str, Json] = {
         acknowledge=HOSTILE[0], promote=HOSTILE[6], abort=HOSTILE[16], acknowledged_by="\x1b[2J"
     ),
     "half a surrogate pair": _annotated(acknowledge="\ud800"),
-    "nearly 1.5 MB": good({"metadata/managedFields": [], "spec/note": "x" * 1_400_000}),
-    "over 3 MB": good({"spec/note": "x" * 3_200_000}),
+    "a field of 1.4 MB that nobody knows": good({"spec/note": "x" * 1_400_000}),
+    "labels of nearly 1.5 MB": good(
+        {"metadata/labels": {f"l{n}": "x" * 60 for n in range(14_000)}}
+    ),
     "deep": good({"spec/target/deployment": _DEEP}),
     "a name that is NUL": good({"spec/rollbackOwner/name": "\x00"}),
     "a name that reads from the right": good({"spec/rollbackOwner/name": "\u202egro.dev" * 16}),

@@ -60,6 +60,11 @@ def status_of(cluster: LocalCluster, namespace: str, name: str = "rlm-engine") -
     return cluster.kubectl_json("get", "cro", name, namespace=namespace).get("status") or {}
 
 
+def completed(status: dict[str, Any]) -> bool:
+    """Tell whether a run is over and nothing is left to do: no finalizer stays."""
+    return (status.get("phase"), status.get("stage")) == ("Completed", "Idle")
+
+
 def wait_for(
     cluster: LocalCluster,
     namespace: str,

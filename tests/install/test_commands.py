@@ -17,6 +17,7 @@ from pecr_packaging.render import ROOT
 CLUSTER = "the test has a cluster of its own"
 BUILD = "builds or runs this checkout; CI does it"
 OUTLINE = "an outline of what the tutorial does"
+NO_POD = "the operator runs beside its pod here; integration/test_leader.py asks it"
 NOT_PLAYED = {
     "make venv cluster": BUILD,
     "make venv": BUILD,
@@ -32,6 +33,8 @@ NOT_PLAYED = {
     "python -m localcluster up": CLUSTER,
     'eval "$(python -m localcluster env)"': CLUSTER,
     "python -m localcluster down": CLUSTER,
+    "kubectl get lease -n pecr-system pecr-rollout-operator": NO_POD,
+    "kubectl get --raw /api/v1/namespaces/pecr-system/pods/POD:8080/proxy/readyz": NO_POD,
     "make bench-judge": "hours of simulation",
     "python -m benchmarks.judge --only 'Bad canaries/3'": "minutes of simulation",
     "python -m benchmarks.judge --resume": "hours of simulation",
@@ -51,6 +54,10 @@ NOT_PLAYED = {
 
 NEW_NAMESPACE = "kubectl create namespace pecr-system"
 FORGET = ["kubectl delete crd controllerrollouts.pecr.dev", "kubectl delete namespace pecr-system"]
+RECEIVERS = (
+    "kubectl create secret generic pecr-rollout-receivers --namespace pecr-system"
+    " --from-file=urls=receivers.txt"
+)
 CHART = [
     NEW_NAMESPACE,
     "kubectl label namespace pecr-system pod-security.kubernetes.io/enforce=restricted",
@@ -64,6 +71,11 @@ CHART = [
     (
         "helm upgrade pecr-rollout-operator charts/pecr-rollout-operator --namespace pecr-system"
         " --reset-then-reuse-values"
+    ),
+    RECEIVERS,
+    (
+        "helm upgrade pecr-rollout-operator charts/pecr-rollout-operator --namespace pecr-system"
+        " --reuse-values --set notifications.secretName=pecr-rollout-receivers"
     ),
     "helm uninstall pecr-rollout-operator --namespace pecr-system",
     *FORGET,
@@ -153,25 +165,29 @@ def shell(localcluster: LocalCluster, tmp_path: Path) -> Iterator[Shell]:
     """A shell on a cluster without the resource; other tests of this cluster find it again."""
     shell = Shell(localcluster, tmp_path / "background.log")
     shell.run(f"{FORGET[0]} --ignore-not-found")
+    credentials = ROOT / "build/operator.kubeconfig"
+    credentials.parent.mkdir(exist_ok=True)
     yield shell
     shell.close()
+    credentials.unlink(missing_ok=True)
     install_resource(localcluster)
 
 
 @pytest.mark.cluster
 @pytest.mark.xdist_group("install")
-def test_the_documents_from_install_to_uninstall(shell):
+def test_the_documents_from_install_to_uninstall(shell, tmp_path):
     """One test, about a minute and a half: it is what a person does, in his order.
 
     The tutorial is played as it stands; other documents' commands are tried where they belong.
     """
     names = {"NAMESPACE": "pecr", "NAME": "rlm-engine"}
+    (tmp_path / "receivers.txt").write_text("json://127.0.0.1\n")
     for command in tutorial():
         if command in NOT_PLAYED:
             continue
         if command == NEW_NAMESPACE:
             for other in (*CHART, HAND_OVER):
-                shell.run(other)
+                shell.run(other, folder=tmp_path if other == RECEIVERS else ROOT)
         said = shell.run(command)
         if "report\\.md" in command:
             assert "Canary decision: fallback required" in said

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from install.operated import NAME, command, operating, status_of, wait_for
+from install.operated import NAME, command, completed, operating, status_of, wait_for
 from install.test_chart import FOREIGN, MATRIX, URL
 from localcluster import LocalCluster
 from localcluster.errors import LocalClusterError
@@ -104,7 +104,7 @@ def test_a_release_from_install_to_uninstall(helm, target, tmp_path):
         )
         words = shlex.split(settled["incident"]["command"])
         target.kubectl(*words[1:], "--as=admin", "--as-group=system:masters")
-        wait_for(target, TARGET, lambda s: s.get("phase") == "Completed", log, 180)
+        wait_for(target, TARGET, completed, log, 180)
     helm("uninstall", NAME, "--wait", "--timeout=60s")
     assert status_of(target, TARGET)["phase"] == "Completed"
     target.kubectl("delete", "cro", "--all", "--timeout=20s", namespace=TARGET)

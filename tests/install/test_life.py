@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from install.operated import NAME, operating, wait_for
+from install.operated import NAME, completed, operating, wait_for
 from localcluster import LocalCluster
 from pecr_demo.stage import REPLICAS, faulty, mended
 from pecr_packaging.render import NAMESPACE, ROOT
@@ -55,7 +55,7 @@ def test_fallback_acknowledgement_promotion(installed, tmp_path):
         assert refused.returncode != 0
         installed.fleet.set_scenario(TARGET, mended())
         installed.kubectl(*command[1:], f"--as={OWNER}")
-        done = wait_for(installed, TARGET, lambda s: s.get("phase") == "Completed", log, 180)
+        done = wait_for(installed, TARGET, completed, log, 180)
     assert OWNER in [entry.get("by") for entry in done["history"]]
     assert done["run"] == 2
     check_audit(installed)

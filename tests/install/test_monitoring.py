@@ -14,7 +14,7 @@ from pecr_packaging.render import CHART, ROOT
 from pecr_rollout.api.status import Phase
 from pecr_rollout.runtime.leading import Role
 from pecr_rollout.runtime.metrics import Metrics
-from pecr_rollout.runtime.shown import PREFIX, VERDICTS
+from pecr_rollout.runtime.shown import FAMILIES, OF_ROLLOUT, PREFIX, VERDICTS
 
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
@@ -70,7 +70,7 @@ def exported() -> dict[str, set[str]]:
     collectors = vars(metrics).values()
     labels = {
         each._name: set(each._labelnames) for each in collectors if hasattr(each, "_labelnames")
-    }
+    } | {PREFIX + name: {*OF_ROLLOUT, *more} for name, _, more in FAMILIES}
     for family in metrics.registry.collect():
         own = labels.get(family.name, set())
         names = {

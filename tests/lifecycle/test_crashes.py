@@ -119,3 +119,36 @@ def test_a_crash_at_any_point_changes_nothing_in_the_end(mode, story):
         world = Mortal()
         world.dies_at = step
         assert outcome(story(MODES[mode], world)) == expected, f"after step {step}"
+
+
+def guarded(mode: Json) -> World:
+    """Give a world whose completed run is guarded, and falls at the next reconcile."""
+    world = World()
+    always = {"promotion": {"guard": "Always"}}
+    world.apply(changes=(mode, always)).until_phase(Phase.COMPLETED, Stage.JUDGING).wait(12)
+    world.mood = "bad"
+    return world
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+@pytest.mark.parametrize("after", range(6))
+def test_an_incident_outlives_the_guarded_run_that_goes_as_it_falls(mode, after):
+    """However soon after the breach it is deleted: a guarded run had no finalizer before."""
+    world = guarded(MODES[mode])
+    for _ in range(after):
+        world.reconcile("demo")
+    incident = world.status().incident
+    world.delete().settle().tick()
+    marks = {lease.incident for lease in world.leases.values()}
+    assert marks == ({incident.id} if incident else set())
+    assert world.rollouts == {}
+
+
+def test_a_guarded_run_whose_breach_was_over_at_once_is_as_before():
+    world = guarded(MODES["Managed"])
+    world.reconcile("demo")
+    assert world.rollouts["demo"]["metadata"]["finalizers"], "the incident is recorded next"
+    world.mood = "good"
+    world.settle().tick()
+    assert world.rollouts["demo"]["metadata"]["finalizers"] == []
+    assert world.status().incident is None

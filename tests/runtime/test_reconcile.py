@@ -167,3 +167,32 @@ async def test_the_time_is_prometheus_s_even_before_anything_is_judged(
         None, {"default": bench}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
     )
     assert (await reconciler._observe(KEY, JUDGING)).now == START
+
+
+def body(version: int, status: dict[str, object], **metadata: object) -> dict[str, object]:
+    common = {"namespace": KEY.namespace, "name": KEY.name, "uid": "u", "generation": 1}
+    whole = {**common, "resourceVersion": str(version), **metadata}
+    return {"metadata": whole, "spec": {}, "status": status}
+
+
+async def test_evidence_alone_is_no_reason_to_look_again(
+    reconciler: Reconciler, looks: list[Cluster]
+) -> None:
+    """A watch may tell of our own write before we have read the answer to it."""
+    judging = {"phase": "Canary", "stage": "Judging", "run": 1}
+    reconciler.heard(KEY, body(1, judging))
+    first = await reconciler._cluster(KEY, JUDGING)
+    reconciler.heard(KEY, body(2, {**judging, "signals": [1], "figuresAt": "now", "slo": "Within"}))
+    assert await reconciler._cluster(KEY, JUDGING) is first
+    assert reconciler.table.get(KEY)["metadata"]["resourceVersion"] == "2"
+    for number, news in enumerate(
+        (
+            body(3, {**judging, "run": 2}),
+            body(4, {**judging, "run": 2}, annotations={"pecr.dev/abort": "x"}),
+            body(5, {**judging, "run": 2}, annotations={"pecr.dev/abort": "x"}, generation=2),
+        ),
+        start=2,
+    ):
+        reconciler.heard(KEY, news)
+        await reconciler._cluster(KEY, JUDGING)
+        assert len(looks) == number

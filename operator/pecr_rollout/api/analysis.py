@@ -31,7 +31,7 @@ _REGEX: Final = rule(
 )
 _NO_METRIC: Final = rule(
     "self.label != '__name__'",
-    "match labels of the pods; the metrics' names are the operator's to ask for",
+    "name a label of the pods; which metric is asked for is the operator's choice",
     field=".label",
     found="self.label",
 )

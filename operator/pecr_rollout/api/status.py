@@ -234,6 +234,7 @@ class HistoryEntry(StatusModel):
     """Who asked for it, where a person did."""
 
 
+KEY_LENGTH = 512
 OUTBOX_LENGTH = 64
 """Messages on record at most: a start tells 20 at once, and 16 may wait for the rollback owner."""
 
@@ -252,7 +253,7 @@ class OwnerMessage(StatusModel):
 class Message(StatusModel):
     """What happened and is still to be told: by an Event, to the rollback owner, or both."""
 
-    key: Annotated[str, Field(max_length=512)]
+    key: Annotated[str, Field(max_length=KEY_LENGTH)]
     """Derived from the transition; a repeat carries the same."""
     at: Time
     """When it happened."""

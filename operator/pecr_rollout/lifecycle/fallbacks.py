@@ -11,6 +11,7 @@ from pecr_rollout.contract.fallback import (
 from pecr_rollout.lifecycle.draft import PUTS_BACK, Plan, move, shortened
 from pecr_rollout.lifecycle.moves import withdraw
 from pecr_rollout.lifecycle.situation import Situation
+from pecr_rollout.lifecycle.wishes import keep_alive
 
 
 def incident(s: Situation, cause: str) -> IncidentStatus:
@@ -72,6 +73,7 @@ def _take(s: Situation, steps: tuple[FallbackStep, ...]) -> Plan:
         stage=Stage.WRITING,
         event="FallbackStep",
         warning=True,
+        actions=keep_alive(s),  # or a guarded run could go before its incident is on the locks
         done=f"It writes {', '.join(f'{k}={v}' for k, v in updates.items())} to the"
         f" {before.scope.lower()}, rolls the pods, and judges them in a fresh window.",
         changes={
@@ -102,6 +104,7 @@ def _exhausted(s: Situation) -> Plan:
         stage=Stage.RESTORING if withdrawing else Stage.WRITING,
         event="Escalated",
         warning=True,
+        actions=keep_alive(s),
         done=PUTS_BACK
         if withdrawing
         else "It keeps the safest mode and goes on judging; no further step is left.",

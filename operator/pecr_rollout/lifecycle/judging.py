@@ -14,6 +14,7 @@ from pecr_rollout.api.status import (
 )
 from pecr_rollout.judge.evidence import Counts
 from pecr_rollout.judge.verdict import Judgement, SignalVerdict, State
+from pecr_rollout.lifecycle.actions import RemoveFinalizer
 from pecr_rollout.lifecycle.draft import Plan, shortened, stay
 from pecr_rollout.lifecycle.observation import Observation
 from pecr_rollout.lifecycle.situation import Situation
@@ -80,7 +81,10 @@ def slo_text(judgement: Judgement) -> str:
 
 def keep_judging(s: Situation) -> Plan:
     """Say what is awaited, and until when that stays so while no verdict changes."""
-    return stay(s, "judging", _awaited(s), due=_unchanged_until(s))
+    # A breach that was over again before it was recorded may have left a finalizer.
+    stray = s.phase is Phase.COMPLETED and s.cluster.finalizer
+    actions = (RemoveFinalizer(),) if stray else ()
+    return stay(s, "judging", _awaited(s), actions=actions, due=_unchanged_until(s))
 
 
 def _unchanged_until(s: Situation) -> float:

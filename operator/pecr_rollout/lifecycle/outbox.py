@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pecr_rollout.api.status import OUTBOX_LENGTH, Message, Status, epoch, instant
+from pecr_rollout.api.status import KEY_LENGTH, OUTBOX_LENGTH, Message, Status, epoch, instant
 from pecr_rollout.lifecycle.draft import Note, Plan, shortened
 from pecr_rollout.lifecycle.observation import Observation
 
@@ -77,7 +77,7 @@ def _late(outbox: list[Message], now: float) -> list[Message]:
 
 def _message(note: Note, run: int, now: float) -> Message:
     return Message(
-        key=note.key,
+        key=note.key[-KEY_LENGTH:],  # the end tells one from another
         at=instant(now),
         run=run,
         reason=note.reason,

@@ -71,8 +71,8 @@ async def rollout(event: kopf.RawEvent, memo: Reconciler, **_: object) -> None:
     if event["type"] == "DELETED":
         memo.gone(key, metadata["uid"])
         await memo.tell_last(body)
-    elif memo.table.put(body):
-        memo.outdate(key)
+    else:
+        memo.heard(key, body)
 
 
 @kopf.on.event("apps", "v1", "deployments", registry=REGISTRY)

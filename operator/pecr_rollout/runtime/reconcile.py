@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from logging import DEBUG, INFO
 from typing import Final
 
 from pydantic import ValidationError
@@ -38,7 +39,7 @@ from pecr_rollout.runtime.bench import Bench, open_case
 from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
-from pecr_rollout.runtime.table import Body, Table, Watched
+from pecr_rollout.runtime.table import Body, Table, Watched, same_but_evidence
 from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.runtime.unreadable import stall, stall_unreadable
 
@@ -91,6 +92,19 @@ class Reconciler:
         self.seen.pop(key, None)
         self.news[key] = self.news.get(key, 0) + 1
         self.queue.add(key)
+
+    def heard(self, key: Key, body: Body) -> None:
+        """Take what the watch tells of a rollout.
+
+        A status alone was written by us, and told before the answer to the write was read: the
+        cluster is as it was seen.
+        """
+        known = self.table.get(key)
+        if self.table.put(body):
+            if known is not None and same_but_evidence(known, body):
+                self.queue.add(key)
+            else:
+                self.outdate(key)
 
     def changed(self, watched: Watched) -> None:
         """Wake the rollouts that depend on an object."""
@@ -192,7 +206,7 @@ class Reconciler:
             logs.LOGGER.warning("%s: %s", key, refused)
         else:
             if written is not None:
-                self.table.put(written)
+                self.table.renew(written)
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
@@ -294,14 +308,20 @@ class Reconciler:
         if worth_writing(rollout.status, status, now):
             status = status.model_copy(update={"figures_at": instant(now)})
             await self._write(key, rollout, status)
+            self._log(rollout, drawn)
             self.metrics.planned(rollout, drawn)
-            log = logs.of_rollout(rollout, self.log_format)
-            log.info("%s: %s", drawn.row, status.message)
         if self.table.get(key) is None:
             return  # it went meanwhile: nothing of it is shown any more
         opened = status.incident.opened_at if status.incident else None
         self.metrics.show(key, status, epoch(opened) if opened else None)
         self._come_back(key, rollout, drawn, now)
+
+    def _log(self, rollout: ControllerRollout, drawn: Plan) -> None:
+        """Log what is new; figures alone are not."""
+        before, after = rollout.status, drawn.status
+        same = (before.stage, before.message, before.slo) == (after.stage, after.message, after.slo)
+        log = logs.of_rollout(rollout, self.log_format)
+        log.log(DEBUG if same else INFO, "%s: %s", drawn.row, after.message)
 
     def _come_back(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
         if drawn.due is None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pecr_rollout.cluster.names import clone_name
 from pecr_rollout.runtime.queue import Key
@@ -87,6 +87,20 @@ class Table:
         for new in watched - before:
             self._watchers[new].add(key)
         self._watched[key] = watched
+
+
+METADATA: Final = ("uid", "generation", "annotations", "labels", "finalizers", "deletionTimestamp")
+EVIDENCE: Final = ("signals", "figures", "figuresAt", "slo", "message", "conditions")
+"""Fields of the status that do not say what is to be true in the cluster."""
+
+
+def same_but_evidence(known: Body, found: Body) -> bool:
+    """Tell whether nothing but a status's evidence differs."""
+    before, after = known["metadata"], found["metadata"]
+    if any(before.get(name) != after.get(name) for name in METADATA):
+        return False
+    old, new = known.get("status") or {}, found.get("status") or {}
+    return all(old.get(name) == new.get(name) for name in (old.keys() | new.keys()) - {*EVIDENCE})
 
 
 def _newer(found: Body, known: Body) -> bool:
