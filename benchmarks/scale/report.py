@@ -17,6 +17,7 @@ NONE: Final = "-"
 ROWS: Final[Sequence[tuple[str, Callable[[Json], Any]]]] = (
     ("CPU per rollout and minute, ms", lambda r: r["steady"]["cpu_ms"]),
     ("… of it system", lambda r: r["steady"]["system_ms"]),
+    ("… evaluations in that minute", lambda r: round(r["steady"]["evaluations"], 1)),
     ("API requests per rollout and minute", lambda r: _sum(r["steady"]["requests"])),
     ("… of them get and list", lambda r: _reads(r["steady"]["requests"])),
     ("… as the audit log counts (watches too)", lambda r: _sum(r["steady"]["audited"])),

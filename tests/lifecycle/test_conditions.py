@@ -108,6 +108,8 @@ def test_figures_alone_are_written_once_in_a_while():
     assert worth_writing(written, two, now + 60)
     assert worth_writing(written, other, now)
     assert worth_writing(written, two.model_copy(update={"message": "x"}), now)
+    begun = signal_status(verdict("a", State.WITHIN, since=now), 100.0)
+    assert worth_writing(written, Status(signals=[begun]), now), "a row of breaches begins"
 
 
 def test_nothing_is_written_while_nothing_changes():

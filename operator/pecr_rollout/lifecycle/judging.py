@@ -142,7 +142,8 @@ def worth_writing(old: Status, new: Status, now: float, every: float = FIGURES_E
 
 def _without_figures(status: Status) -> Status:
     verdicts = [
-        SignalStatus(name=v.name, verdict=v.verdict, reason=v.reason) for v in status.signals
+        SignalStatus(name=v.name, verdict=v.verdict, reason=v.reason, since=v.since)
+        for v in status.signals
     ]
     return status.model_copy(update={"signals": verdicts, "figures": None, "figures_at": None})
 
