@@ -113,7 +113,7 @@ def test_in_fallback_a_safer_setting_is_put_back_once(install):
     rollout.condition("Drifted", "False")
     world.holds(rollout, fleet_flags=safer, locks=incident, finalizer=True, report="Fallback")
     assert pods(world) == before, "the same environment restarts nothing"
-    world.told(rollout, "CanaryStarted", "FallbackStep", "DriftPutBack", "Followed")
+    world.told(rollout, "CanaryStarted", "FallbackStep", "DriftPutBack", "Drifted", "Followed")
 
 
 def test_in_fallback_an_undone_roll_out_is_put_back_once(install):

@@ -261,6 +261,9 @@ def test_a_fallbacks_key_is_put_back_once(mode):
     told = [note for _, note in world.notes if note.reason == "DriftPutBack"]
     assert len(told) == 1
     assert told[0].owner is not None
+    left = [note for _, note in world.notes if note.reason == "Drifted"]
+    assert len(left) == 1, "told when it begins, and not at every look"
+    assert left[0].owner is not None
     world.abort().until_phase(Phase.ABORTED, Stage.IDLE)
     assert all(c.flags == BEFORE for c in world.config_maps.values())
 

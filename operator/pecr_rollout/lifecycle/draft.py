@@ -161,7 +161,7 @@ def move(
         "Warning" if warning else "Normal",
         event or row,
         status.message,
-        _for_owner(s, status, done) if done else None,
+        for_owner(s, status, done) if done else None,
     )
     notes = (note,) if event else ()
     return Plan(row, status, actions, notes, s.now if due is None else due)
@@ -173,7 +173,8 @@ def _key(s: Situation, status: Status, event: str) -> str:
     return f"{s.rollout.run_id(status.run)}/{event}/{status.phase}/{step}/{number}"
 
 
-def _for_owner(s: Situation, status: Status, done: str) -> OwnerMessage:
+def for_owner(s: Situation, status: Status, done: str) -> OwnerMessage:
+    """Give what the rollback owner is told beside the message: evidence, deed, what comes next."""
     breached = [v.sentence for v in s.status.signals if v.verdict == "Breached"]
     sentences = breached or [v.sentence for v in s.status.signals]
     return OwnerMessage(

@@ -1,9 +1,9 @@
 """What interrupts a run: deletion, a target that is gone, no room, drift. None blames the run."""
 
 from pecr_rollout.api.enums import CanaryMode, OnDelete
-from pecr_rollout.api.status import Phase, Stage
+from pecr_rollout.api.status import Phase, Stage, instant
 from pecr_rollout.lifecycle.actions import Action, MarkIncident, ReleaseLocks, RemoveFinalizer
-from pecr_rollout.lifecycle.draft import Plan, StatusFields, move, stay
+from pecr_rollout.lifecycle.draft import Note, Plan, StatusFields, for_owner, move, stay
 from pecr_rollout.lifecycle.observation import Environment, Flags, Workload
 from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
 from pecr_rollout.lifecycle.stages import LOOK_AGAIN, PREFLIGHT_EVERY
@@ -142,11 +142,21 @@ def answer_drift(s: Situation) -> Plan:
         s,
         "drift",
         text,
+        notes=_told_once(s, text) if stalled else (),
         due=s.now + LOOK_AGAIN,
         drift=found,
         stalled=stalled,
         changes={**_restart(s)},
     )
+
+
+def _told_once(s: Situation, text: str) -> tuple[Note, ...]:
+    """Tell the owner when a drift begins that is not put back any more."""
+    if any(c.type == "Drifted" and c.status == "True" for c in s.status.conditions):
+        return ()
+    key = f"{s.rollout.run_id(s.status.run)}/Drifted/{instant(s.now)}"
+    owner = for_owner(s, s.status, "It writes nothing until the flag is as it was.")
+    return (Note(key, "Warning", "Drifted", text, owner),)
 
 
 def _restart(s: Situation) -> StatusFields:
