@@ -159,9 +159,7 @@ class World:
 
     def _install(self) -> None:
         """The resource, and the operator's rights; its Deployment is a process here."""
-        self.cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        ready = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        self.cluster.kubectl(*ready)
+        self.cluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1")
         self.cluster.kubectl("create", "namespace", "pecr-system")
         account = ("serviceaccount", "pecr-rollout-operator", "-n", "pecr-system")
         self.cluster.kubectl("create", *account)

@@ -16,9 +16,7 @@ ROLLOUTS = "/apis/pecr.dev/v1alpha1/namespaces/{}/controllerrollouts"
 
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
-    localcluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    established = ("wait", "--for=condition=Established", "--timeout=20s")
-    localcluster.kubectl(*established, "crd/controllerrollouts.pecr.dev")
+    localcluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1")
 
 
 @pytest.fixture

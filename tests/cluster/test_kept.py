@@ -16,6 +16,8 @@ from pecr_rollout.report import model
 
 pytestmark = pytest.mark.cluster
 
+BATCH = "PECR_CONTROLLER_BATCH_MODE_ENABLED"
+
 
 def snapshot(identity="0123456789", **values):
     flags = Flags("c", "u1", "d", "u2", values or {"A": "1", "B": None}, None)
@@ -108,12 +110,12 @@ async def test_the_status_is_replaced_as_a_whole(scene):
         observed_generation=1,
         phase=Phase.FALLBACK,
         stage=Stage.JUDGING,
-        environment={"A": "1", "B": "2"},
+        environment={"PECR_CONTROLLER_ENGINE": "rlm", BATCH: "false"},
         incident=IncidentStatus(id="i", opened_at="2026-01-01T00:00:00Z"),
     )
     rollout = read(await write_status(scene.api, rollout, first))
     assert rollout.status == first
-    second = Status(observed_generation=1, phase=Phase.CANARY, environment={"B": "2"})
+    second = Status(observed_generation=1, phase=Phase.CANARY, environment={BATCH: "false"})
     rollout = read(await write_status(scene.api, rollout, second))
     assert rollout.status == second == scene.read().status
     assert "incident" not in (await scene.body())["status"]

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from localcluster import LocalCluster
-from localcluster.processes import wait_until
 from pecr_packaging.render import NAMESPACE, ROOT
 
 NAME = "pecr-rollout-operator"
 
 
 def install_resource(cluster: LocalCluster) -> None:
-    """Apply the CRD, and wait until it is served (`kubectl wait` fails before any condition)."""
-    cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    ask = ("get", "controllerrollouts", "-A")
-    assert wait_until(lambda: cluster.kubectl(*ask, check=False).returncode == 0, 30)
+    """Apply the CRD, and wait until it is served."""
+    cluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1")
 
 
 def environment(cluster: LocalCluster, kubeconfig: Path) -> dict[str, str]:

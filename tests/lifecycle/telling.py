@@ -24,6 +24,7 @@ class Telling:
         owed: the notes that the rollback owner is to be told, too.
         events: how often each became an Event of its own.
         letters: how often each was delivered to the owner.
+        unwanted: what came up for delivery while nobody was to be notified.
         deaths: how often the process ended.
     """
 
@@ -32,6 +33,7 @@ class Telling:
     owed: set[What] = field(default_factory=set)
     events: Counter[What] = field(default_factory=Counter)
     letters: Counter[What] = field(default_factory=Counter)
+    unwanted: set[What] = field(default_factory=set)
     deaths: int = 0
     _kept: dict[What, float] = field(default_factory=dict)
     _delivered: set[What] = field(default_factory=set)
@@ -59,6 +61,8 @@ class Telling:
             self.letters[what] += 1
             repeats = self.letters[what] - self.recorded[what]
             assert repeats <= self.deaths, f"{message.key} is delivered again, and nothing died"
+        if self.receiver == "none":
+            self.unwanted.add(what)
         return self.receiver == "none" or what in self._delivered
 
     def die(self) -> None:
@@ -79,5 +83,5 @@ class Telling:
         assert not waiting or self.receiver == "dead", f"{waiting} wait for nothing"
         for of, key in self.owed:
             given_up = (of, f"{key}/{NOT_TOLD}") in self.recorded
-            told = self.letters[of, key] or self.receiver == "none" or given_up
+            told = self.letters[of, key] or (of, key) in self.unwanted or given_up
             assert of != uid or told or key in waiting, f"the owner was never told of {key}"

@@ -39,8 +39,7 @@ def set_up(build: Path, crds: Path) -> Iterator[LocalCluster]:
     """Start everything, and end everything with the context."""
     with ExitStack() as stack:
         cluster = stack.enter_context(LocalCluster(build / "cluster", Options(nodes=4)))
-        cluster.kubectl("apply", "-f", str(crds))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        cluster.install_crds(crds, "pecr.dev/v1alpha1")
         cluster.apply(target_manifests(NAMESPACE, replicas=REPLICAS))
         cluster.fleet.set_scenario(NAMESPACE, faulty())
         cluster.kubectl(

@@ -342,7 +342,8 @@ class World:
     def _check_forgotten(self) -> None:
         shown = self.operator.get("/metrics")[1]
         assert "pecr_rollout_operator_info" in shown
-        assert "pecr_rollout_phase{" not in shown, "a rollout that is gone is still shown"
+        mine = [line for line in shown.splitlines() if f'namespace="{self.name}"' in line]
+        assert mine == [], "a rollout that is gone is still shown"
 
     def _check_left(self, incidents: set[str]) -> None:
         for plural in ("controllerrollouts", "controllerrevisions"):
