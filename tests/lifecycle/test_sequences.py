@@ -62,7 +62,7 @@ class Rollouts(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = World(refuses_same=True)
         self.mode: dict[str, Json] = {}
         self.rest: dict[str, Json] = {}
 

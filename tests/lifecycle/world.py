@@ -81,6 +81,7 @@ class World:
         fate: what becomes of a Deployment's new pods: ok, crash, stuck, noroom; or a function of
             its name and environment that gives one.
         errors: what preflight finds.
+        refuses_same: whether it finds a delta that is there already, as the real one does.
         crash_after: how many more steps (actions and status writes) the process lives.
         log: every action that was carried out.
         notes: what was recorded to be told, in order.
@@ -95,6 +96,7 @@ class World:
     fate: str | Callable[[str, Running], str] = "ok"
     safest: bool = False
     errors: tuple[str, ...] = ()
+    refuses_same: bool = False
     unreadable: str = ""
     crash_after: int | None = None
     lose_status: bool = False
@@ -284,9 +286,12 @@ class World:
         if wants_preflight(situation):
             self.preflights += 1
             missing = () if cluster.target and cluster.environment else ("TargetMissing",)
+            delta, now = rollout.spec.flag_delta.environment(), cluster.environment
+            same = self.refuses_same and now and delta.items() <= now.flags.items()
+            idle = ("NothingToChange",) if same else ()
             found = tuple(
                 Finding(Severity.ERROR, reason, f"{reason} is wrong; put it right.")
-                for reason in (*self.errors, *missing)
+                for reason in (*self.errors, *missing, *idle)
             )
             return replace(observation, preflight=Preflight(found, {"latency_p95": (1.0, 100.0)}))
         if judged(situation) is None:
