@@ -13,7 +13,8 @@ from pecr_rollout.api.status import Window
 from pecr_rollout.cluster.names import clone_name
 from pecr_rollout.lifecycle.observation import Progress, Workload
 from pecr_rollout.lifecycle.situation import Judged
-from pecr_rollout.runtime.bench import Bench, open_case
+from pecr_rollout.runtime.bench import Bench
+from pecr_rollout.runtime.case import open_case
 from pecr_rollout.runtime.checks import _checked
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry import preflight

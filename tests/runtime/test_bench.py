@@ -15,7 +15,8 @@ from pecr_rollout.judge import Counts, Judgement, Reason, Recorded, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Flags, Snapshot
 from pecr_rollout.lifecycle.situation import Judged
-from pecr_rollout.runtime.bench import Bench, Case, open_case
+from pecr_rollout.runtime.bench import Bench
+from pecr_rollout.runtime.case import Case, open_case
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.subjects import Subject
 from runtime.server import TICK, Server, traffic

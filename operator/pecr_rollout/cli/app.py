@@ -106,6 +106,21 @@ def lint(
     return lint_files(files, form, rps, replicas, base_rate, strict=strict)
 
 
+TokenFile = Annotated[
+    Path | None, typer.Option(help="File with a bearer token; read again for every query.")
+]
+CaFile = Annotated[
+    Path | None, typer.Option(help="Certificates to trust in place of the system's.")
+]
+NotifyUrlsFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="PECR_NOTIFY_URLS_FILE",
+        help="File with apprise URLs of who is notified, one a line; it is a secret.",
+    ),
+]
+
+
 @app.command("run")
 def run_operator(
     *,
@@ -123,19 +138,9 @@ def run_operator(
     prometheus_url: Annotated[
         str, typer.Option(envvar="PECR_PROMETHEUS_URL", help="Prometheus that scrapes the pods.")
     ],
-    prometheus_token_file: Annotated[
-        Path | None, typer.Option(help="File with a bearer token; read again for every query.")
-    ] = None,
-    prometheus_ca_file: Annotated[
-        Path | None, typer.Option(help="Certificates to trust in place of the system's.")
-    ] = None,
-    notify_urls_file: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="PECR_NOTIFY_URLS_FILE",
-            help="File with apprise URLs of who is notified, one a line; it is a secret.",
-        ),
-    ] = None,
+    prometheus_token_file: TokenFile = None,
+    prometheus_ca_file: CaFile = None,
+    notify_urls_file: NotifyUrlsFile = None,
     listen_host: Annotated[
         str, typer.Option(help="Address of /metrics and /healthz; all of them if empty.")
     ] = "",

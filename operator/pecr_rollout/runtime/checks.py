@@ -12,7 +12,8 @@ from pecr_rollout.judge import Counts
 from pecr_rollout.judge.evidence import add_up
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
 from pecr_rollout.lifecycle.observation import Cluster, Finding, Preflight, Workload
-from pecr_rollout.runtime.bench import HISTORY_TICKS, Bench, fleet_of
+from pecr_rollout.runtime.bench import HISTORY_TICKS, Bench
+from pecr_rollout.runtime.case import fleet_of
 from pecr_rollout.telemetry import preflight as telemetry_preflight
 from pecr_rollout.telemetry.collector import Due
 from pecr_rollout.telemetry.errors import PrometheusUnavailable

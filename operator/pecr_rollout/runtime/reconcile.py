@@ -35,7 +35,8 @@ from pecr_rollout.lifecycle.plan import blocked, plan, worth_writing
 from pecr_rollout.lifecycle.situation import Situation, judged
 from pecr_rollout.lifecycle.stages import wants_preflight
 from pecr_rollout.runtime import logs
-from pecr_rollout.runtime.bench import Bench, open_case
+from pecr_rollout.runtime.bench import Bench
+from pecr_rollout.runtime.case import open_case
 from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
