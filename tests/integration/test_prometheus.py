@@ -16,6 +16,7 @@ from integration.harness.phases import (
 from integration.harness.rollout import conditions
 from integration.harness.scenarios import healthy, violating
 from integration.harness.specs import MANAGED, RLM, STEP_1, spec
+from integration.harness.waiting import wait_until
 from integration.harness.world import HELD
 
 pytestmark = pytest.mark.cluster
@@ -66,11 +67,20 @@ def test_what_the_pods_say_cannot_be_used(install):
     world.told(rollout, "CanaryStarted")
 
 
+def stands_still(world):
+    """Tell whether the last scrapes found nothing new; a late one may still bring requests."""
+    requests = f'pecr_controller_http_requests_total{{namespace="{world.name}"}}[6s]'
+    [(_, scrapes)] = world.namespace.prom(f"min(count_over_time({requests}))") or [({}, 0)]
+    [(_, news)] = world.namespace.prom(f"sum(changes({requests}))") or [({}, 1)]
+    return scrapes >= 4 and news == 0
+
+
 def test_nothing_progresses_without_evidence(install):
     world = install()
     rollout = world.rollout(spec(promotion={"strategy": "Manual", "bake": LONG}))
     rollout.reach("Canary", "Judging")
     world.namespace.fleet.set_fault(world.name, "frozen")
+    wait_until(lambda: stands_still(world), explain=lambda: "Prometheus still sees requests")
     rollout.await_(unknown(*FAULTS["frozen"]))
     rollout.change(promotion={"strategy": "Automatic"})
     stays(rollout, lambda s: s["phase"] == "Canary", 5)
@@ -149,6 +159,8 @@ def test_preflight_says_what_is_missing(install):
     world = install()
     world.namespace.fleet.set_fault(world.name, "empty")
     world.scenario(healthy())
+    series = f'pecr_controller_inflight_ops{{namespace="{world.name}"}}'
+    wait_until(lambda: not world.namespace.prom(series), explain=lambda: "the series are there")
     rollout = world.rollout(spec(mode=holding(MANAGED)))
     status = rollout.await_(
         lambda s: any(w in s.get("message", "") for w in ("NoSeries", "LabelMismatch", "NoTraffic"))

@@ -235,6 +235,7 @@ def test_faults(namespace):
     assert metrics("empty") == ""
     frozen = metrics("frozen")
     time.sleep(0.1)
+    namespace.fleet.clear_fault("another-namespace")
     assert namespace.fleet.metrics(namespace.name, pod.name) == frozen
     with pytest.raises(FleetError, match="answered 500"):
         metrics("error", pod.name)

@@ -32,7 +32,7 @@ class Api:
     def __init__(self, kubelet: Kubelet) -> None:
         self._kubelet = kubelet
         self._faults: dict[tuple[str, ...], str] = {}
-        self._frozen: dict[str, str] = {}
+        self._frozen: dict[tuple[str, ...], str] = {}
         self.synced = False
 
     async def __call__(self, request: Request) -> Response:
@@ -106,7 +106,7 @@ class Api:
         self._kubelet.advance(pod)
         text = render(pod.service)
         if fault == "frozen":
-            text = self._frozen.setdefault(pod.uid, text)
+            text = self._frozen.setdefault((namespace, name, pod.uid), text)
         return _FAULTY[fault](text) if fault in _FAULTY else Response(200, text, CONTENT_TYPE)
 
     def _fault(self, request: Request, scope: tuple[str, ...]) -> Response:
@@ -121,7 +121,8 @@ class Api:
             self._faults[scope] = mode
         elif request.method == "DELETE":
             self._faults.pop(scope, None)
-        self._frozen.clear()
+        others = {pod: text for pod, text in self._frozen.items() if pod[: len(scope)] != scope}
+        self._frozen = others
         return Response.of_json({"mode": self._faults.get(scope)})
 
 
