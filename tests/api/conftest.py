@@ -16,7 +16,7 @@ ROLLOUTS = "/apis/pecr.dev/v1alpha1/namespaces/{}/controllerrollouts"
 
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
-    localcluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1")
+    localcluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1/controllerrollouts")
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Requests:
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
     """The resource, installed."""
-    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1")
+    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ CASES = [
 
 @pytest.fixture
 def ground(localcluster: LocalCluster, tmp_path: Path) -> Iterator[Ground]:
-    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1")
+    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
     zygote, loop = Zygote(localcluster), Loop()
     yield Ground(localcluster, zygote, loop, tmp_path)
     zygote.close()

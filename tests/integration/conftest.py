@@ -25,7 +25,7 @@ Install = Callable[..., World]
 @pytest.fixture(scope="session")
 def crd(localcluster: LocalCluster) -> None:
     """The resource, installed."""
-    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1")
+    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
 
 
 @pytest.fixture(scope="session")

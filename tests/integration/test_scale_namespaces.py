@@ -93,7 +93,7 @@ def test_one_operator_for_two_namespaces(world, localcluster):
 def test_the_whole_cluster(tmp_path: Path) -> None:
     """On a cluster of its own: it would look after the other tests' rollouts, too."""
     with LocalCluster(tmp_path / "state", Options(nodes=2)) as cluster:
-        cluster.install_crds(CRDS, "pecr.dev/v1alpha1")
+        cluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
         zygote = Zygote(cluster)
         operator = Operator(zygote, cluster, "unused", tmp_path / "operator.log")
         place = operator.arguments.index("-n")

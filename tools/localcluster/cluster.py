@@ -299,16 +299,17 @@ class LocalCluster:
         items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
         self.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(items))
 
-    def install_crds(self, folder: Path, group_version: str) -> None:
-        """Apply the CRDs of a folder, and wait until the API server serves the group's version.
+    def install_crds(self, folder: Path, resource: str) -> None:
+        """Apply the CRDs of a folder, and wait until the API server lists a resource of theirs.
 
-        (`kubectl wait` fails on one that is so new that it has no conditions.)
+        (`kubectl wait` fails on one that is so new that it has no conditions; and one that is
+        established may answer 429 for a moment, while its storage is made.)
         """
         self.kubectl("apply", "--server-side", "-f", folder)
         with self.client() as client:
-            served = wait_until(lambda: api_ok(client, f"/apis/{group_version}"), 30)
+            served = wait_until(lambda: api_ok(client, f"/apis/{resource}"), 30)
         if not served:
-            raise LocalClusterError(f"{group_version} is not served within 30 s.")
+            raise LocalClusterError(f"{resource} is not served within 30 s.")
 
     def kubeconfig_for_service_account(
         self, namespace: str, name: str, *, seconds: int = 86400
