@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from math import sqrt
 
 from pecr_rollout.judge.evidence import Counts
@@ -22,13 +21,13 @@ class Noise:
     are a quarter of what they are as objects, and there is one of these for every signal.
     """
 
-    __slots__ = ("_bad", "_excess", "_seen", "_total")
+    __slots__ = ("_bad", "_lengths", "_seen", "_total")
 
     def __init__(self, history: Iterable[Counts] = ()) -> None:
         self._bad = array("d", [0.0])
         self._total = array("d", [0.0])
         self._seen = 0
-        self._excess: float | None = None  # until the next tick
+        self._lengths = [_Length(size) for size in BLOCKS]
         for counts in history:
             self.add(counts)
 
@@ -41,7 +40,9 @@ class Noise:
         if len(self._total) > _KEPT:
             del self._bad[0], self._total[0]
         self._seen += 1
-        self._excess = None
+        for length in self._lengths:
+            if self._seen % length.size == 0:
+                length.add(self._bad, self._total)
 
     @property
     def _ticks(self) -> int:
@@ -72,33 +73,56 @@ class Noise:
         and CV² · (B·m)² on top where its rate varies with CV² over blocks of B: the variance is
         1 + CV² · B · m times that of chance.
         """
-        if self._excess is None:
-            rate = self.rate
-            self._excess = max(size * _excess(rate, *self._blocks(size)) for size in BLOCKS)
-        return self._excess
-
-    def _blocks(self, size: int) -> tuple[list[float], list[float]]:
-        """Give the bad requests and all requests of the latest complete blocks of a length."""
-        end = len(self._total) - 1 - self._seen % size
-        begin = end - min(end, HISTORY) // size * size
-        bad, total = self._bad[begin : end + 1 : size], self._total[begin : end + 1 : size]
-        return [b - a for a, b in pairwise(bad)], [b - a for a, b in pairwise(total)]
+        rate = self.rate
+        return max(length.size * length.excess(rate) for length in self._lengths)
 
 
-def _excess(rate: float, bad: Sequence[float], total: Sequence[float]) -> float:
-    """Give the CV² of the rate beyond chance, from differences of neighbours: a drift cancels.
+class _Length:
+    """The latest complete blocks of one length: sums over their pairs of neighbours.
 
-    A method of moments: neighbours of n1 and n2 requests with r = n1/n2 differ by chance alone
-    with variance p(1-p)·n1·(1+r); what is more is 2·CV²·(p·n1)².
+    A pair is added when its second block is complete, and taken away when its first is too old.
     """
-    if len(total) < _BLOCKS_NEEDED:
-        return 0.0
-    squares = chances = scales = 0.0
-    for (bad1, total1), (bad2, total2) in pairwise(zip(bad, total, strict=True)):
+
+    __slots__ = ("blocks", "chances", "scales", "size", "squares")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.blocks = 0
+        self.squares = self.chances = self.scales = 0.0
+
+    def add(self, bad: Sequence[float], total: Sequence[float]) -> None:
+        """Add the block that ends the running totals."""
+        self.blocks += 1
+        most = HISTORY // self.size
+        if self.blocks % most == 0:  # anew, so that no rounding adds up
+            self.squares = self.chances = self.scales = 0.0
+            for ago in range(most - 1):
+                self._count(bad, total, ago, 1)
+        elif self.blocks > 1:
+            self._count(bad, total, 0, 1)
+            if self.blocks > most:
+                self._count(bad, total, most - 1, -1)
+
+    def _count(self, bad: Sequence[float], total: Sequence[float], ago: int, sign: int) -> None:
+        """Add or take away the pair of neighbours whose second one is `ago` blocks old."""
+        end = len(total) - 1 - ago * self.size
+        middle, begin = end - self.size, end - 2 * self.size
+        total1, total2 = total[middle] - total[begin], total[end] - total[middle]
         ratio = total2 / total1
-        squares += (bad2 - bad1 * ratio) ** 2
-        chances += total2 * (1 + ratio)
-        scales += total2 * total2
-    surplus = squares - rate * (1 - rate) * chances
-    doubt = 1 + DOUBT / sqrt(len(total) - 1)
-    return max(0.0, doubt * surplus / (2 * rate * rate * scales))
+        square = (bad[end] - bad[middle] - (bad[middle] - bad[begin]) * ratio) ** 2
+        self.squares += sign * square
+        self.chances += sign * total2 * (1 + ratio)
+        self.scales += sign * total2 * total2
+
+    def excess(self, rate: float) -> float:
+        """Give the CV² of the rate beyond chance, from differences of neighbours: a drift cancels.
+
+        A method of moments: neighbours of n1 and n2 requests with r = n1/n2 differ by chance alone
+        with variance p(1-p)·n1·(1+r); what is more is 2·CV²·(p·n1)².
+        """
+        pairs = min(self.blocks, HISTORY // self.size) - 1
+        if pairs + 1 < _BLOCKS_NEEDED:
+            return 0.0
+        surplus = self.squares - rate * (1 - rate) * self.chances
+        doubt = 1 + DOUBT / sqrt(pairs)
+        return max(0.0, doubt * surplus / (2 * rate * rate * self.scales))

@@ -1,6 +1,7 @@
 """The wire between one operator and the API server: cut, or held in the middle of a request."""
 
 import asyncio
+import contextlib
 import ssl
 import threading
 from pathlib import Path
@@ -29,6 +30,7 @@ class Wire:
         self._there = urlsplit(cluster.server)
         self._trust = ssl.create_default_context(cafile=cluster.ca_file)
         self._wanted: bytes | None = None
+        self._streams: set[asyncio.StreamWriter] = set()
         self._held = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._going_on, self._whole = asyncio.Event(), asyncio.Event()
@@ -71,27 +73,30 @@ class Wire:
         return self._server.sockets[0].getsockname()[1]
 
     async def _end(self) -> None:
+        """End each connection at once: a TLS one that is closed politely outlives its loop."""
         self._server.close()
+        for event in (self._whole, self._going_on):
+            event.set()
+        for stream in self._streams:
+            stream.transport.abort()
         mine = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not mine]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not mine))
 
     async def _connect(self, asks: asyncio.StreamReader, told: asyncio.StreamWriter) -> None:
         answers, asked = await asyncio.open_connection(
             self._there.hostname, self._there.port, ssl=self._trust
         )
+        self._streams |= {asked, told}
         holding = asyncio.Event()
-        try:
+        with contextlib.suppress(OSError):  # one end is gone
             await asyncio.gather(
                 self._pass_on(asks, asked, holding), self._pass_back(answers, told, holding)
             )
-        except OSError:
-            pass  # one end is gone
-        finally:
-            asked.close()
-            told.close()
+        for stream in (asked, told):
+            stream.close()
+        for stream in (asked, told):
+            with contextlib.suppress(OSError):
+                await stream.wait_closed()
 
     async def _pass_on(
         self, asks: asyncio.StreamReader, asked: asyncio.StreamWriter, holding: asyncio.Event
