@@ -52,22 +52,21 @@ def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
     """
     canary, baseline = border.canary, border.baseline
     most = STAKE / canary if canary > 0 else inf
-    odds = 0.0  # canary's requests for each of the baseline's
-    if baseline is not None:
-        odds = draw.canary_total / draw.baseline_total
-        most = min(most, STAKE / odds)
-    canary_good = draw.canary_total - draw.canary_bad
-    baseline_good = draw.baseline_total - draw.baseline_bad
-    nats = []
-    for bet in bets:
-        d = max(-most, min(bet, most))
-        gain = draw.canary_bad * log1p((1 - canary) * d) + canary_good * log1p(-canary * d)
-        if baseline is not None:
-            s = d * odds
-            gain += draw.baseline_bad * log1p(-(1 - baseline) * s)
-            gain += baseline_good * log1p(baseline * s)
-        nats.append(gain)
-    return nats
+    bad, good = draw.canary_bad, draw.canary_total - draw.canary_bad
+    if baseline is None:
+        made = [max(-most, min(bet, most)) for bet in bets]
+        return [bad * log1p((1 - canary) * d) + good * log1p(-canary * d) for d in made]
+    odds = draw.canary_total / draw.baseline_total  # canary's requests for each of the baseline's
+    most = min(most, STAKE / odds)
+    made = [max(-most, min(bet, most)) for bet in bets]
+    baseline_bad, baseline_good = draw.baseline_bad, draw.baseline_total - draw.baseline_bad
+    return [
+        bad * log1p((1 - canary) * d)
+        + good * log1p(-canary * d)
+        + baseline_bad * log1p((baseline - 1) * odds * d)
+        + baseline_good * log1p(baseline * odds * d)
+        for d in made
+    ]
 
 
 class Wealth:

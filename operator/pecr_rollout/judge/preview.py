@@ -1,7 +1,7 @@
 """What this traffic can show, said before the start and while nothing is decided yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log, sqrt
 
 from pecr_rollout.judge.betting import (
@@ -125,8 +125,8 @@ def _steady_rate(settings: Settings, now: Borders, per_tick: float) -> float:
 
 def _least_rate(border: Border, draw: Draw, need: float) -> float:
     """Give the least rate at which some bet is expected to gain `need` nats per tick."""
-    all_bad = replace(draw, canary_bad=draw.canary_total)
-    none_bad = replace(draw, canary_bad=0.0)
+    total, baseline = draw.canary_total, (draw.baseline_bad, draw.baseline_total)
+    all_bad, none_bad = Draw(total, total, *baseline), Draw(0.0, total, *baseline)
     ends = zip(
         gains(BREACH_BETS, border, none_bad), gains(BREACH_BETS, border, all_bad), strict=True
     )
