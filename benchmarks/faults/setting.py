@@ -14,10 +14,10 @@ from benchmarks.faults.plans import Plans
 from benchmarks.faults.proxy import Loop, Proxy
 from benchmarks.faults.shared import Patient
 
+from integration.harness.account import by_way_of
 from integration.harness.process import Operator, Zygote
 from integration.harness.world import World
 from localcluster import LocalCluster
-from localcluster.credentials import kubeconfig
 from localcluster.pytest_plugin import TargetNamespace
 from pecrfleet.kube import KubeUnreachable
 
@@ -101,11 +101,7 @@ class Setting:
         place = operator.arguments.index("--prometheus-url") + 1
         operator.arguments[place] = prometheus.url
         config = stem.with_suffix(".kubeconfig")
-        config.write_text(
-            kubeconfig(
-                server=api.url, ca_file=cluster.ca_file, token=cluster.token, user="operator"
-            )
-        )
+        config.write_text(by_way_of(api.url, ground.zygote.kubeconfig))
         operator.connect(config)
         operator.ahead = plans.ahead
         return guarded

@@ -98,13 +98,7 @@ def fall_back(world: World, rollout: Rollout, mode: str, meanwhile: Meanwhile) -
     status = rollout.condition("SLOMet", within=PATIENCE)
     assert status["fallback"]["taken"] == list(ORDER[:2])
     where = {"managed": "canary_flags", "existing": "existing_flags", "fleet": "fleet_flags"}
-    world.holds(
-        rollout,
-        **{where[mode]: RLM | STEP_2},
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, **{where[mode]: RLM | STEP_2})
 
 
 def recover(world: World, rollout: Rollout, mode: str) -> None:

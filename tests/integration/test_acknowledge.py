@@ -54,13 +54,7 @@ def test_in_mode_fleet_what_was_there_before_comes_back_first(install):
     world = install(violating(until=1))
     rollout = world.rollout(spec(mode=FLEET))
     rollout.reach("Fallback", "Judging")
-    world.holds(
-        rollout,
-        fleet_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=RLM | STEP_1)
     world.scenario(healthy())
     rollout.acknowledge()
     restored = rollout.reach("Canary", "Preparing", run=2)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cluster.test_permissions import role
 from integration.harness import fleet
+from integration.harness.account import ACCOUNT, ROLES
 from integration.harness.phases import in_canary, in_promoting, left, set_flags
-from integration.harness.scenarios import healthy, under_rlm
+from integration.harness.scenarios import under_rlm
 from integration.harness.specs import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -18,7 +18,7 @@ from integration.harness.specs import (
 from integration.harness.waiting import wait_until
 from integration.harness.world import CLONE, HELD
 from integration.test_crash import withdrawn
-from pecrfleet.kube import KubeError
+from pecrfleet.kube import MERGE_PATCH, KubeError
 
 pytestmark = pytest.mark.cluster
 
@@ -117,22 +117,20 @@ def test_the_namespace_is_deleted(install):
     rollout.gone()
 
 
-def test_a_right_is_taken_away_and_given_back(world, localcluster):
-    manifests = role(world.name)
-    localcluster.apply(manifests)
-    config = localcluster.kubeconfig_for_service_account(world.name, "operator")
-    world.operator.connect(config)
-    world.operator.start(wait=False)
-    world.install(healthy())
+def test_a_right_is_taken_away_and_given_back(install):
+    world = install()
     rollout = in_canary(world)
-    rules = manifests[1]["rules"]
-    localcluster.apply(
-        [manifests[1] | {"rules": [r for r in rules if r["resources"] != ["deployments"]]}]
-    )
+    path = f"{ROLES.format(world.name, 'role')}/{ACCOUNT}"
+    rules = world.kube.client.get(path)["rules"]
+
+    def allow(rules) -> None:
+        world.kube.client.request("PATCH", path, {"rules": rules}, content_type=MERGE_PATCH)
+
+    allow([rule for rule in rules if rule["resources"] != ["deployments"]])
     set_flags(world, CONFIG_MAP, PECR_LOG_LEVEL="debug")  # there is something to look at
     rollout.says("the target cannot be read", "deployments")
     rollout.condition("Stalled")
-    localcluster.apply(manifests)
+    allow(rules)
     set_flags(world, CONFIG_MAP, PECR_LOG_LEVEL="info")
     rollout.says("Others changed the target")
     rollout.reach("Canary", "Judging", run=1)

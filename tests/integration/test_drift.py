@@ -123,13 +123,7 @@ def test_in_fallback_an_undone_roll_out_is_put_back_once(install):
     world.namespace.kubectl("rollout", "undo", f"deployment/{DEPLOYMENT}")
     rollout.says("put back, once")
     rollout.reach("Fallback", "Judging")
-    world.holds(
-        rollout,
-        fleet_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=RLM | STEP_1)
 
 
 def test_the_operators_own_cohort_is_put_right(install):

@@ -61,13 +61,7 @@ def test_existing(install):
     world = install(violating(until=2), existing=1)
     rollout = world.rollout(spec(mode=EXISTING))
     rests_after(rollout, 2)
-    world.holds(
-        rollout,
-        existing_flags=RLM | STEP_2,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, existing_flags=RLM | STEP_2)
 
 
 def test_fleet_is_compared_with_what_it_did_before(install):
@@ -75,13 +69,7 @@ def test_fleet_is_compared_with_what_it_did_before(install):
     rollout = world.rollout(spec(mode=FLEET))
     rests_after(rollout, 2)
     assert rollout.status["fallback"]["scope"] == "Fleet"
-    world.holds(
-        rollout,
-        fleet_flags=RLM | STEP_2,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=RLM | STEP_2)
 
 
 def test_while_promoting_the_whole_fleet_falls_back(install):
@@ -92,14 +80,7 @@ def test_while_promoting_the_whole_fleet_falls_back(install):
     rests_after(rollout, 1)
     assert rollout.status["fallback"]["scope"] == "Fleet"
     flags = RLM | STEP_1
-    world.holds(
-        rollout,
-        fleet_flags=flags,
-        canary_flags=flags,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=flags, canary_flags=flags)
     world.told(rollout, "CanaryStarted", "Promoting", "FallbackStep")
 
 
@@ -109,13 +90,7 @@ def test_after_completion_a_guarded_fleet_falls_back(install):
     rollout.reach("Completed", "Judging")
     world.scenario(violating(until=1))
     rests_after(rollout, 1)
-    world.holds(
-        rollout,
-        fleet_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=RLM | STEP_1)
     world.told(rollout, "CanaryStarted", "Promoting", "Completed", "FallbackStep")
     rollout.abort()
     rollout.reach("Aborted", "Idle")
@@ -154,9 +129,7 @@ def test_a_flag_at_its_safe_value_is_skipped(install, delta, flags, scenario, ta
     rollout.reach("Fallback", "Judging", taken=len(taken))
     rollout.condition("SLOMet")
     assert rollout.status["fallback"]["taken"] == taken
-    world.holds(
-        rollout, canary_flags=flags, locks=rollout.incident, finalizer=True, report="Fallback"
-    )
+    world.holds_fallback(rollout, canary_flags=flags)
 
 
 def test_a_flag_that_the_fleet_has_at_its_safe_value_is_skipped(install):
@@ -169,13 +142,7 @@ def test_a_flag_that_the_fleet_has_at_its_safe_value_is_skipped(install):
     rollout.reach("Fallback", "Judging", taken=1)
     rollout.condition("SLOMet")
     assert rollout.status["fallback"]["taken"] == ["disable_batch_mode"]
-    world.holds(
-        rollout,
-        canary_flags=RLM | {BATCH: "false"},
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, canary_flags=RLM | {BATCH: "false"})
 
 
 def test_exhausted_and_held(install):
@@ -186,13 +153,7 @@ def test_exhausted_and_held(install):
     assert "retrieval-oncall (#retrieval-oncall)" in status["message"]
     rollout.reach("Fallback", "Judging")
     assert rollout.incident == f"{rollout.uid[:8]}-1-4"
-    world.holds(
-        rollout,
-        canary_flags=RLM | STEP_3,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, canary_flags=RLM | STEP_3)
     world.told(rollout, "CanaryStarted", *["FallbackStep"] * 3, "Escalated")
     rollout.condition("SLOMet", "False")
     assert rollout.incident.endswith("-1-4"), "escalated once, not again and again"

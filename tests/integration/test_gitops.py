@@ -163,13 +163,7 @@ def test_an_acknowledgement_in_git_is_not_replayed(install):
         rollout.reach("Fallback", "Judging", run=2)
         assert rollout.incident != first
         stays(rollout, lambda s: (s["phase"], s["run"]) == ("Fallback", 2))
-        world.holds(
-            rollout,
-            canary_flags=RLM | STEP_1,
-            locks=rollout.incident,
-            finalizer=True,
-            report="Fallback",
-        )
+        world.holds_fallback(rollout, canary_flags=RLM | STEP_1)
     told = [event["reason"] for event in world.events(rollout)]
     assert told.count("Acknowledged") == 1
 

@@ -39,8 +39,8 @@ def another(world, zygote, localcluster, tmp_path) -> Iterator[Operator]:
 
 
 @pytest.fixture
-def wire(localcluster, tmp_path) -> Iterator[Wire]:
-    made = Wire(localcluster, tmp_path)
+def wire(localcluster, zygote, tmp_path) -> Iterator[Wire]:
+    made = Wire(localcluster, zygote.kubeconfig, tmp_path)
     yield made
     made.close()
 
@@ -126,13 +126,7 @@ def check_taken_over(world, rollout):
 def check_nothing_came_of_it(world, rollout, version):
     found = world.kube.get("configmaps", "pecr-controller-env")["metadata"]["resourceVersion"]
     assert found == version
-    world.holds(
-        rollout,
-        fleet_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=RLM | STEP_1)
     assert world.history(rollout) == ["Canary", "Fallback"]
     once_each(world, rollout)
 

@@ -134,13 +134,7 @@ def test_a_new_operator_without_prometheus_knows_nothing(gate, install):
     stays(rollout, lambda s: s["phase"] == "Canary", 4)
     gate.mode = "open"
     rollout.reach("Fallback", "Judging", taken=1)
-    world.holds(
-        rollout,
-        canary_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, canary_flags=RLM | STEP_1)
 
 
 def test_preflight_says_that_it_is_unreachable(gate, install):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import CRDS
+from integration.harness.account import MANIFESTS
 from integration.harness.phases import holding, in_canary
 from integration.harness.process import Operator, Zygote
 from integration.harness.scenarios import healthy, violating
@@ -18,6 +19,7 @@ from localcluster.pytest_plugin import TargetNamespace
 pytestmark = pytest.mark.cluster
 
 QUICK = holding(MANAGED, "2s")
+CLUSTER_ROLE = MANIFESTS / "cluster-wide" / "rbac.yaml"
 
 
 @contextlib.contextmanager
@@ -45,13 +47,7 @@ def in_breach(world: World, name: str = "rlm-engine"):
     """Give a rollout of which the first step is taken."""
     rollout = world.rollout(spec(mode=holding(MANAGED, HOLD)), name)
     rollout.reach("Fallback", "Judging", taken=1)
-    world.holds(
-        rollout,
-        canary_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, canary_flags=RLM | STEP_1)
     return rollout
 
 
@@ -95,6 +91,7 @@ def test_the_whole_cluster(tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "state", Options(nodes=2)) as cluster:
         cluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
         zygote = Zygote(cluster)
+        cluster.kubectl("apply", "-f", CLUSTER_ROLE)
         operator = Operator(zygote, cluster, "unused", tmp_path / "operator.log")
         place = operator.arguments.index("-n")
         operator.arguments[place : place + 2] = ["--all-namespaces"]

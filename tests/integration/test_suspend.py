@@ -31,13 +31,7 @@ def test_in_canary_no_step_is_taken_but_a_breach_is_answered(install):
     assert "Suspended" in rollout.status["message"]
     world.scenario(violating(until=1))
     rollout.reach("Fallback", "Judging", taken=1)
-    world.holds(
-        rollout,
-        canary_flags=RLM | STEP_1,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, canary_flags=RLM | STEP_1)
 
 
 def test_in_fallback_no_recovery_but_the_next_step(install):
@@ -50,13 +44,7 @@ def test_in_fallback_no_recovery_but_the_next_step(install):
     world.scenario(violating(until=2))
     status = rollout.reach("Fallback", "Judging", taken=2)
     assert status["incident"]["number"] == 2
-    world.holds(
-        rollout,
-        canary_flags=RLM | STEP_2,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, canary_flags=RLM | STEP_2)
     world.scenario(healthy())
     rollout.acknowledge()
     stays(rollout, lambda s: (s["phase"], s["run"]) == ("Fallback", 1))
@@ -75,14 +63,7 @@ def test_in_promoting_the_bake_does_not_end_but_a_breach_is_answered(install):
     status = rollout.reach("Fallback", "Judging", taken=1)
     assert status["fallback"]["scope"] == "Fleet"
     flags = RLM | STEP_1
-    world.holds(
-        rollout,
-        fleet_flags=flags,
-        canary_flags=flags,
-        locks=rollout.incident,
-        finalizer=True,
-        report="Fallback",
-    )
+    world.holds_fallback(rollout, fleet_flags=flags, canary_flags=flags)
 
 
 def test_a_guarded_fleet_is_guarded_while_suspended(install):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from integration.harness.account import account
 from integration.harness.waiting import PATIENCE, wait_until
 from localcluster import LocalCluster
 
@@ -22,10 +23,15 @@ GRACE = 20.0
 
 
 class Zygote:
-    """One process per session that operators are forked from."""
+    """One process per session that operators are forked from.
+
+    Attributes:
+        kubeconfig: theirs, that of the shipped service account.
+    """
 
     def __init__(self, cluster: LocalCluster) -> None:
-        self._environment = environment(cluster)
+        self.kubeconfig = account(cluster)
+        self._environment = environment(cluster) | {"KUBECONFIG": str(self.kubeconfig)}
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name("zygote.py"))],

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
+from integration.harness.account import by_way_of
 from integration.harness.waiting import PATIENCE
 from localcluster import LocalCluster
 
@@ -24,7 +23,7 @@ class Wire:
         passed: beginnings of what it asked, in order.
     """
 
-    def __init__(self, cluster: LocalCluster, folder: Path) -> None:
+    def __init__(self, cluster: LocalCluster, kubeconfig: Path, folder: Path) -> None:
         self.passed: list[bytes] = []
         self._answers: asyncio.Queue[bytes] = asyncio.Queue()
         self._there = urlsplit(cluster.server)
@@ -39,7 +38,7 @@ class Wire:
         self._thread.start()
         port = self._run(self._listen())
         self.kubeconfig = folder / "wire.kubeconfig"
-        self.kubeconfig.write_text(_to(cluster, f"http://127.0.0.1:{port}"))
+        self.kubeconfig.write_text(by_way_of(f"http://127.0.0.1:{port}", kubeconfig))
 
     def hold(self, request: bytes) -> None:
         """Pass on all but the last byte of the next request that begins so."""
@@ -125,10 +124,3 @@ class Wire:
             if not told.is_closing():
                 told.write(piece)
         told.close()
-
-
-def _to(cluster: LocalCluster, server: str) -> str:
-    config = yaml.safe_load(cluster.kubeconfig.read_text())
-    for each in config["clusters"]:
-        each["cluster"] = {"server": server}
-    return yaml.safe_dump(config)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from integration.harness import fleet, lawful
+from integration.harness.account import grant
 from integration.harness.kube import Kube
 from integration.harness.process import Operator
 from integration.harness.rollout import Rollout
@@ -43,6 +44,7 @@ class World:
         self.namespace = namespace
         self.name = namespace.name
         self.kube = Kube(client or namespace.cluster.client(), namespace.name)
+        grant(self.kube.client, namespace.name)
         self.tape = Tape(self.kube)
         self.operator = operator
         self.places: dict[str, fleet.Place] = {}
@@ -156,6 +158,11 @@ class World:
             self._check_report(rollout, report)
 
         settle_on(check, 30)
+
+    def holds_fallback(self, rollout: Rollout, **flags: Any) -> None:
+        """Assert what an open incident's fallback implies, with flags as for `holds`."""
+        held = {"locks": rollout.incident, "finalizer": True, "report": "Fallback"}
+        self.holds(rollout, **held, **flags)
 
     def untouched(self, rollout: Rollout, *, report: str | None = None) -> None:
         """Assert that nothing is, or remains, changed by a rollout."""
