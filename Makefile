@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 # Tests of the operator mostly wait for it: more of them at once than cores.
-TESTS_AT_ONCE ?= 6
+TESTS_AT_ONCE ?= 8
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/tools

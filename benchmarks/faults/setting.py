@@ -145,4 +145,4 @@ def set_up(ground: Ground, name: str, plans: Sequence[Plans]) -> Iterator[Settin
     finally:
         setting.close()
         with contextlib.suppress(KubeUnreachable):  # the API server may be away just now
-            namespace.delete()
+            namespace.clear()

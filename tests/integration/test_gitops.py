@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import shlex
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,7 @@ from pecrfleet import target_manifests
 pytestmark = pytest.mark.cluster
 
 ROLLOUT = "rlm-engine"
+GUIDE = Path(__file__).parents[2] / "docs" / "gitops.md"
 
 
 class Git:
@@ -169,7 +172,8 @@ def test_an_acknowledgement_in_git_is_not_replayed(install):
 
 
 @pytest.mark.parametrize("how", ["server-side", "client-side"])
-def test_a_flag_left_in_git_is_refused_with_its_manager(install, how):
+def test_a_flag_left_in_git_is_refused_and_handed_over(install, how):
+    """With the hand-over of docs/gitops.md as its cure."""
     world = install()
     flags = {**world.places[DEPLOYMENT].data, ENGINE: "baseline"}
     content = spec(mode=holding(MANAGED))
@@ -185,5 +189,17 @@ def test_a_flag_left_in_git_is_refused_with_its_manager(install, how):
         assert world.kube.find("deployments", CLONE) is None
         assert world.locks() == {}
         git.content = in_git(world, content)
+        git.await_syncs(1)
+        assert ENGINE not in world.kube.get("configmaps", CONFIG_MAP)["data"]
+        world.namespace.kubectl(*handing_over())
         rollout.reach("Canary", "Judging")
+    world.remember()
+    assert world.places[DEPLOYMENT].data[ENGINE] == "baseline", "handed over, with its value"
     world.holds(rollout, canary_flags=RLM, locks=HELD)
+
+
+def handing_over() -> list[str]:
+    """Give the document's command, but for its namespace."""
+    text = GUIDE.read_text().replace("\\\n", " ")
+    [command] = [line for line in text.splitlines() if "--field-manager=" in line]
+    return [word for word in shlex.split(command)[1:] if word not in ("-n", "pecr")]

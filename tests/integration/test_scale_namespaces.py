@@ -35,7 +35,7 @@ def settlement(cluster: LocalCluster, name: str, operator: Operator) -> Iterator
     finally:
         world.tape.close()
         world.kube.client.close()
-        namespace.delete()
+        namespace.clear()
 
 
 def beside(world: World, word: str) -> str:

@@ -15,6 +15,7 @@ from localcluster import addons
 from localcluster.binaries import Binaries
 from localcluster.components import Layout
 from localcluster.credentials import kubeconfig
+from localcluster.discovery import path_of
 from localcluster.errors import LocalClusterError
 from localcluster.options import Options
 from localcluster.probes import api_ok
@@ -26,7 +27,7 @@ from localcluster.runner import Runner
 from localcluster.state import State, StateFolder
 from pecrfleet import FleetClient
 from pecrfleet.jsontypes import Json
-from pecrfleet.kube import KubeClient, KubeError, KubeUnreachable
+from pecrfleet.kube import APPLY_PATCH, KubeClient, KubeError, KubeUnreachable
 
 _PORTS = (
     "etcd",
@@ -295,9 +296,18 @@ class LocalCluster:
         return json.loads(self.kubectl(*arguments, "-o=json", namespace=namespace).stdout)
 
     def apply(self, manifests: Sequence[Mapping[str, Any]]) -> None:
-        """Apply objects on the server's side, as the field manager `kubectl`."""
-        items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
-        self.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(items))
+        """Apply objects on the server's side, as the field manager `kubectl`.
+
+        Without kubectl, which takes a third of a second of a core for it.
+        """
+        with self.client() as client:
+            for each in manifests:
+                path = path_of(client, each)
+                try:
+                    client.request("PATCH", f"{path}?fieldManager=kubectl", each,
+                                   content_type=APPLY_PATCH)  # fmt: skip
+                except KubeError as error:
+                    raise LocalClusterError(f"{path} is not applied: {error}") from error
 
     def install_crds(self, folder: Path, resource: str) -> None:
         """Apply the CRDs of a folder, and wait until the API server lists a resource of theirs.

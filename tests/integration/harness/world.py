@@ -17,7 +17,7 @@ from integration.harness.specs import (
     NEXT_CONFIG_MAP,
 )
 from integration.harness.tape import Tape
-from integration.harness.waiting import settle_on, wait_until
+from integration.harness.waiting import PATIENCE, settle_on, wait_until
 from localcluster.pytest_plugin import TargetNamespace
 from pecr_rollout.lifecycle.wishes import environment_hash
 from pecrfleet import Scenario
@@ -76,15 +76,7 @@ class World:
 
     def await_rolled_out(self, name: str) -> None:
         """Wait until a Deployment's pods are all new and ready."""
-
-        def done() -> bool:
-            body = self.kube.get("deployments", name)
-            status, wanted = body.get("status") or {}, body["spec"]["replicas"]
-            counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-            seen = status.get("observedGeneration", 0) >= body["metadata"]["generation"]
-            return seen and all(status.get(count, 0) == wanted for count in counts)
-
-        wait_until(done, explain=lambda: f"Deployment {name} is not rolled out")
+        self.namespace.wait_ready(name, PATIENCE)
 
     def await_traffic(self) -> None:
         """Wait until Prometheus has counted requests of these pods."""
