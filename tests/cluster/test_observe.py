@@ -109,6 +109,14 @@ async def test_a_quota_keeps_pods_from_being_created(scene):
     assert cluster.target.progress is Progress.ROLLING
 
 
+async def test_a_namespace_that_is_being_deleted_is_told(scene):
+    scene.namespace.install_target()
+    scene.create()
+    assert not (await scene.settled()).namespace_ends
+    scene.namespace.kubectl("delete", "namespace", scene.name, "--wait=false")
+    await until(scene.observe, lambda c: c.namespace_ends)
+
+
 async def test_few_requests_and_each_counted(scene, requests):
     scene.namespace.install_target()
     rollout = scene.create()

@@ -58,6 +58,17 @@ def test_pods_on_their_way_out_do_not_count():
     assert view(given, [pod(newest, "a"), going], [newest]).ready == 1
 
 
+def test_pods_of_the_newest_template_that_go_are_told():
+    given = deployment()
+    newest = replica_set(given)
+    going = pod(newest, "b", deletionTimestamp=NOW)
+    assert not view(given, [pod(newest, "a")], [newest]).losing
+    assert view(given, [pod(newest, "a"), going], [newest]).losing
+    assert view(given, [], [newest]).losing
+    given["spec"]["replicas"] = 0
+    assert not view(given, [], [newest]).losing
+
+
 def test_stuck_says_what_the_deployment_and_its_pods_say():
     conditions = [
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",

@@ -86,6 +86,19 @@ def test_a_deletion_with_a_target_that_is_gone_is_not_wedged():
     assert world.leases == {}
 
 
+@EVERY
+@pytest.mark.parametrize(("phase", "stage"), STAGES)
+def test_a_namespace_that_is_deleted_is_not_held_up(mode, phase, stage):
+    """The operator's role goes with it: who waits for the deletion may be too late to let go."""
+    world = at(phase, stage, MODES[mode])
+    world.namespace_ends = True
+    since = len(world.log)
+    world.wait(2)
+    assert writes(world, since) == []
+    assert world.rollouts["demo"]["metadata"]["finalizers"] == []
+    assert "namespace is being deleted" in world.status().message
+
+
 def test_a_deletion_that_cannot_restore_for_now_waits_and_says_the_way_out():
     world = at(Phase.PROMOTING, Stage.JUDGING, ONE_STEP)
     world.unreadable = "deployments is forbidden"

@@ -98,6 +98,7 @@ class World:
     errors: tuple[str, ...] = ()
     refuses_same: bool = False
     unreadable: str = ""
+    namespace_ends: bool = False
     crash_after: int | None = None
     lose_status: bool = False
     config_maps: dict[str, ConfigMap] = field(default_factory=dict)
@@ -275,6 +276,7 @@ class World:
             existing_environment=self._environment(existing.config_map) if existing else None,
             snapshot=snapshot,
             finalizer=finalizer,
+            namespace_ends=self.namespace_ends,
         )
 
     def look(self, name: str = "demo") -> Observation:

@@ -68,7 +68,7 @@ def test_policies_of_admission_are_served(localcluster):
 
 
 def test_deployment_rolls(namespace):
-    namespace.install_target(replicas=4)
+    namespace.install_target(replicas=4, with_service=True)
     before = {pod.name for pod in namespace.fleet.pods(namespace.name)}
     ips = {pod["status"]["podIP"] for pod in namespace.kubectl_json("get", "pods")["items"]}
     assert len(before) == len(ips) == 4

@@ -63,13 +63,9 @@ class TargetNamespace:
         self, *, replicas: int = 3, name: str = "pecr-controller", wait: bool = True, **more: Json
     ) -> None:
         """Apply `pecrfleet.target_manifests`, and wait until it is rolled out."""
+        given: dict[str, Json] = {"with_service": False} | more
         manifests = target_manifests(
-            self.name,
-            name=name,
-            replicas=replicas,
-            with_namespace=False,
-            with_service=False,
-            **more,
+            self.name, name=name, replicas=replicas, with_namespace=False, **given
         )
         self.cluster.apply(manifests)
         if wait:

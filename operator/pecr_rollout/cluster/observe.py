@@ -1,5 +1,7 @@
 """One look at all that a rollout touches. It reads and never writes."""
 
+from dataclasses import replace
+
 from pecr_rollout.api.rollout import FINALIZER, ControllerRollout
 from pecr_rollout.api.spec import Spec
 from pecr_rollout.cluster.client import Api
@@ -8,6 +10,7 @@ from pecr_rollout.cluster.errors import ForbiddenError
 from pecr_rollout.cluster.locks import read_locks
 from pecr_rollout.cluster.names import clone_name
 from pecr_rollout.cluster.objects import Objects, read_objects
+from pecr_rollout.cluster.resources import CONFIG_MAPS
 from pecr_rollout.cluster.snapshot import read_snapshot
 from pecr_rollout.cluster.together import together
 from pecr_rollout.lifecycle.observation import Clone, Cluster, Lock, Observation, Snapshot
@@ -31,7 +34,23 @@ async def observe(api: Api, rollout: ControllerRollout) -> Cluster:
     except ForbiddenError as error:
         return Cluster(None, None, (), finalizer=finalizer, unreadable=str(error))
     snapshot = kept.result() if kept else snapshot
-    return _cluster(rollout, spec, objects.result(), locks.result(), snapshot)
+    cluster = _cluster(rollout, spec, objects.result(), locks.result(), snapshot)
+    if any(workload.losing for workload in cluster.workloads):
+        return replace(cluster, namespace_ends=await _namespace_ends(api, rollout))
+    return cluster
+
+
+async def _namespace_ends(api: Api, rollout: ControllerRollout) -> bool:
+    """Ask by trying: to read the namespace would be a right more.
+
+    Its pods go first, before the operator's own role in it does.
+    """
+    name = {"generateName": "pecr-tried-", "namespace": rollout.metadata.namespace}
+    try:
+        await api.create(CONFIG_MAPS, {"metadata": name}, dry_run=True)
+    except ForbiddenError as error:
+        return any(cause.get("reason") == "NamespaceTerminating" for cause in error.causes)
+    return False
 
 
 async def _first_snapshot(api: Api, rollout: ControllerRollout) -> Snapshot | None:

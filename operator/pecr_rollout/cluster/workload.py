@@ -24,7 +24,8 @@ def workload_view(deployment: Json, replica_sets: Iterable[Json], pods: Iterable
     """
     newest = newest_replica_sets(deployment, replica_sets)
     uids = {uid_of(replica_set) for replica_set in newest}
-    running = [pod for pod in pods if controller_uid(pod) in uids and not _is_going(pod)]
+    mine = [pod for pod in pods if controller_uid(pod) in uids]
+    running = [pod for pod in mine if not _is_going(pod)]
     progress, trouble = _progress(deployment, running)
     template = deployment["spec"]["template"]
     return Workload(
@@ -40,6 +41,7 @@ def workload_view(deployment: Json, replica_sets: Iterable[Json], pods: Iterable
         ready=sum(1 for pod in running if _ready_since(pod) is not None),
         settled_at=max(filter(None, map(_ready_since, running)), default=None),
         scheduling=_scheduling(deployment, running)[:LONGEST_TROUBLE],
+        losing=replicas_of(deployment) > 0 and (not running or len(running) < len(mine)),
         paused=bool(deployment["spec"].get("paused")),
     )
 

@@ -48,6 +48,13 @@ def _cannot_restore(s: Situation) -> Plan:
     return stay(s, "deleted", text, due=again, stalled=("TargetUnreadable", text))
 
 
+def end_with_namespace(s: Situation) -> Plan:
+    """Let go before the operator's role is gone, too: a finalizer would hold the namespace up."""
+    actions = (RemoveFinalizer(),) if s.cluster.finalizer else ()
+    text = "The namespace is being deleted: nothing is put back, and nothing is done any more."
+    return stay(s, "namespace ends", text, actions=actions)
+
+
 def what_is_gone(s: Situation) -> str:
     """Say what the run writes and is missing, replaced or unreadable; empty if all is there."""
     if s.cluster.unreadable:

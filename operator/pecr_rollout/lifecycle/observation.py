@@ -55,6 +55,7 @@ class Workload:
         ready: number of ready pods of the newest template.
         settled_at: when the newest of its pods became ready, in seconds since the epoch.
         scheduling: why pods cannot be created or placed, if so (quota, no room).
+        losing: whether pods of the newest template go, or none is there.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Workload:
     ready: int = 0
     settled_at: float | None = None
     scheduling: str = ""
+    losing: bool = False
     paused: bool = False
 
 
@@ -163,6 +165,7 @@ class Cluster:
         snapshot: None before the first write.
         finalizer: whether the rollout carries the operator's finalizer.
         unreadable: why the target could not be read, if so (forbidden, for example).
+        namespace_ends: whether the namespace is being deleted.
     """
 
     target: Workload | None
@@ -174,6 +177,13 @@ class Cluster:
     snapshot: Snapshot | None = None
     finalizer: bool = False
     unreadable: str = ""
+    namespace_ends: bool = False
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Give the Deployments that are there."""
+        clone = self.clone.workload if self.clone else None
+        return tuple(w for w in (self.target, clone, self.existing) if w is not None)
 
 
 class Severity(StrEnum):

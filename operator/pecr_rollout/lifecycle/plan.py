@@ -14,7 +14,7 @@ from pecr_rollout.lifecycle.reporting import decision_report, report_key
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.table import TABLE
 
-WRITES_NOTHING = ("deleted", "gone")
+WRITES_NOTHING = ("deleted", "namespace ends", "gone")
 
 
 def plan(observation: Observation) -> Plan:

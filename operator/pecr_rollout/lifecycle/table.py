@@ -1,7 +1,7 @@
 """The transition table as data. The first row that applies is taken: its order is the precedence.
 
-deleted > gone > crash > abort > sustained breach > drift > (suspend) > acknowledge > spec changed
-> what the stage does > progress. A suspended rollout takes no row marked `progress`.
+deleted > namespace ends > gone > crash > abort > sustained breach > drift > (suspend) > acknowledge
+> spec changed > what the stage does > progress. A suspended rollout takes no row marked `progress`.
 """
 
 from collections.abc import Callable
@@ -212,6 +212,13 @@ GUARDED: Final = RUNNING | {Phase.COMPLETED, Phase.FALLBACK}
 
 TABLE: Final = (
     Row("deleted", ALL, ANY_STAGE, lambda s: s.deleted, interruptions.let_go),
+    Row(
+        "namespace ends",
+        ALL,
+        ANY_STAGE,
+        lambda s: s.cluster.namespace_ends,
+        interruptions.end_with_namespace,
+    ),
     Row("gone", ALL, ANY_STAGE, gone, interruptions.stall),
     Row("unschedulable", RUNNING, IN_FORCE, unschedulable, interruptions.give_room),
     Row(
