@@ -53,7 +53,8 @@ class Operator:
             profile: file for what it spent its time on; it is slower then.
         """
         account = cluster.kubeconfig_for_service_account("pecr-system", "pecr-rollout-operator")
-        [self._port] = free_ports(1)
+        [self._port], claim = free_ports(1)
+        claim.close()
         profiled = ["-m", "cProfile", "-o", str(profile)] if profile else []
         self._command = [
             *(sys.executable, *profiled, "-m", "pecr_rollout", "run", "--all-namespaces"),

@@ -1,7 +1,7 @@
 """The bench: judges fed tick by tick, the same after a restart, and silent without Prometheus."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -15,7 +15,7 @@ from pecr_rollout.judge import Counts, Judgement, Reason, Recorded, State
 from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Flags, Snapshot
 from pecr_rollout.lifecycle.situation import Judged
-from pecr_rollout.runtime.bench import Bench
+from pecr_rollout.runtime.bench import WRITES_APART, Bench
 from pecr_rollout.runtime.case import Case, open_case
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.subjects import Subject
@@ -54,8 +54,13 @@ def bench(woken: list[Key]) -> Bench:
     return sit(Server(traffic(12, 0.2)), woken)
 
 
+def at_once(take: Callable[[Key], None]) -> Callable[[Key, float], None]:
+    """Take whom a bench wakes, whatever time it gives them."""
+    return lambda key, _delay: take(key)
+
+
 def sit(server: Server, woken: list[Key] | None = None, case: Case = CASE) -> Bench:
-    bench = Bench(server, (woken if woken is not None else []).append)
+    bench = Bench(server, at_once((woken if woken is not None else []).append))
     bench.hear(A, case)
     return bench
 
@@ -98,7 +103,7 @@ async def test_the_same_case_keeps_its_seat(bench: Bench) -> None:
 async def test_rollouts_share_their_queries() -> None:
     async def queries(count: int) -> int:
         server = Server(traffic(3, 0.0))
-        bench = Bench(server, lambda _key: None)
+        bench = Bench(server, lambda _key, _delay: None)
         keys = [Key("shop", f"r{n}") for n in range(count)]
         for key in keys:
             bench.hear(key, CASE)
@@ -164,7 +169,7 @@ class TestWithoutPrometheus:
         server, wakes = Server(Tape()), asyncio.Queue()
         server.down = True
         case = replace(CASE, settings=replace(CASE.settings, tick=0.01, sustained_for=0.02))
-        bench = Bench(server, wakes.put_nowait)
+        bench = Bench(server, at_once(wakes.put_nowait))
         seat = bench.hear(A, case)
         async with running(bench):
             assert [await wakes.get(), await wakes.get()] == [A, A]
@@ -189,7 +194,7 @@ class TestRun:
 
     async def test_ticks_are_taken_at_their_time(self, server: Server) -> None:
         wakes, told = asyncio.Queue(), []
-        bench = Bench(server, wakes.put_nowait, lambda count, _late: told.append(count))
+        bench = Bench(server, at_once(wakes.put_nowait), lambda count, _late: told.append(count))
         seat = bench.hear(A, CASE)
         async with running(bench):
             assert [await wakes.get(), await wakes.get()] == [A, A]
@@ -199,7 +204,7 @@ class TestRun:
 
     async def test_it_waits_for_a_case(self, server: Server) -> None:
         wakes = asyncio.Queue()
-        bench = Bench(server, wakes.put_nowait)
+        bench = Bench(server, at_once(wakes.put_nowait))
         async with running(bench):
             await asyncio.sleep(0.05)
             assert server.queries == [], "no case, no query"
@@ -250,7 +255,7 @@ class TestOpenCase:
 
 
 def test_the_time_is_ours_until_the_servers_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(Server(Tape()), lambda _key: None)
+    bench = Bench(Server(Tape()), lambda _key, _delay: None)
     monkeypatch.setattr("pecr_rollout.runtime.bench.time.time", lambda: 5.0)
     assert bench.now() == 5.0
 
@@ -282,6 +287,16 @@ class TestRest:
         await judged(bench, 7)
         assert woken == [A]
 
+    async def test_those_with_figures_alone_come_one_after_the_other(self) -> None:
+        """Or the next step of one in breach would wait until all have written theirs."""
+        woken: dict[Key, float] = {}
+        bench = Bench(Server(traffic(12, 0.0)), woken.__setitem__)
+        for key in (A, B):
+            bench.hear(key, CASE)
+        for number in range(1, 7):
+            await bench.evaluate([A, B], START + TICK * number + 1)
+        assert woken == {A: 0.0, B: WRITES_APART}
+
     async def test_figures_are_fresh_all_the_same(self, woken: list[Key]) -> None:
         bench = sit(Server(traffic(12, 0.0)), woken)
         before = await judged(bench, *range(1, 6))
@@ -296,7 +311,7 @@ class TestNewcomers:
         server = Server(traffic(6, 0.2))
         server.time = START + TICK * 5 + 2
         wakes: asyncio.Queue[Key] = asyncio.Queue()
-        bench = Bench(server, wakes.put_nowait)
+        bench = Bench(server, at_once(wakes.put_nowait))
         seat = bench.hear(A, CASE)
         async with running(bench):
             async with asyncio.timeout(5):
@@ -312,7 +327,7 @@ class TestNewcomers:
         server.time = START + TICK * 5 + 2
         wakes: asyncio.Queue[Key] = asyncio.Queue()
         told: list[int] = []
-        bench = Bench(server, wakes.put_nowait, lambda count, _late: told.append(count))
+        bench = Bench(server, at_once(wakes.put_nowait), lambda count, _late: told.append(count))
         keys = {Key("shop", f"r{number}") for number in range(5)}
         for key in keys:
             bench.hear(key, CASE)

@@ -44,7 +44,7 @@ def server() -> Server:
 
 
 def bench(server: Server) -> Bench:
-    return Bench(server, lambda _key: None)
+    return Bench(server, lambda _key, _delay: None)
 
 
 def reasons(findings: Sequence[Finding]) -> list[str]:

@@ -161,7 +161,7 @@ async def test_the_time_is_prometheus_s_even_before_anything_is_judged(
     looks: list[Cluster],
 ) -> None:
     """The operator's own clock may be wrong by an hour: its window would begin in the future."""
-    bench = Bench(Server(traffic(1, 0.0)), lambda _: None)
+    bench = Bench(Server(traffic(1, 0.0)), lambda _key, _delay: None)
     assert len(bench) == 0
     reconciler = Reconciler(
         None, {"default": bench}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()

@@ -29,6 +29,8 @@ WELCOMED_EVERY = 0.5
 """Seconds between two looks for rollouts that are new."""
 PAUSE_AFTER = 50
 """Rollouts that are judged before others get their turn: some milliseconds."""
+WRITES_APART = 0.02
+"""Seconds between two rollouts that rested: the steps of one in breach find a way between them."""
 FIGURES_TICKS = 2
 """Evaluations between two readings of the figures for people: a minute at 30 s."""
 
@@ -93,7 +95,7 @@ class Bench:
     def __init__(
         self,
         prometheus: Prometheus,
-        wake: Callable[[Key], None],
+        wake: Callable[[Key, float], None],
         told: Callable[[int, float], None] = lambda _count, _late: None,
     ) -> None:
         """Begin with no case.
@@ -101,7 +103,7 @@ class Bench:
         Args:
             prometheus: where counts are read.
             wake: called for a rollout after an evaluation that changes more than figures, or that
-                ends its rest.
+                ends its rest; with the seconds that this may take.
             told: called after each tick with the number of evaluations and their lateness in
                 seconds.
         """
@@ -243,11 +245,12 @@ class Bench:
             # Only now: who has judges is evaluated at ticks, and has to have heard of those before.
             seat.judges = appointed.get(key, seat.judges)
             if seat.take(collected[str(key)]):
-                self._wake(key)
+                self._wake(key, 0.0)
             elif seat.quiet_until <= until:
                 rested.append(key)
-        for key in rested:
-            self._wake(key)
+        for number, key in enumerate(rested):
+            tick = seats[key].case.settings.tick
+            self._wake(key, number * min(WRITES_APART, tick / 2 / len(rested)))
 
     async def _read_figures(self, seats: Mapping[Key, _Seat], until: float) -> None:
         """Read what people look at, once in a while; a verdict never waits for it."""
@@ -296,7 +299,7 @@ class Bench:
             seat = self._seats.get(key)
             if seat is not None:
                 seat.take(Collected(unavailable=error))
-                self._wake(key)
+                self._wake(key, 0.0)
 
 
 def _new(seats: Mapping[Key, _Seat]) -> dict[Key, _Seat]:
