@@ -185,8 +185,11 @@ class Operator:
         return self.port() is not None and self.get("/readyz")[0] == 200
 
     def get(self, path: str) -> tuple[int, str]:
-        """Ask its HTTP surface; status 0 where it does not answer."""
-        url = f"http://127.0.0.1:{self.port()}{path}"
+        """Ask its HTTP surface; status 0 where it does not answer, or not yet."""
+        port = self.port()
+        if port is None:
+            return 0, ""
+        url = f"http://127.0.0.1:{port}{path}"
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return answer.status, answer.read().decode()
