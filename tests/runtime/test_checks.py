@@ -18,6 +18,7 @@ from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.checks import run_checks
 from runtime.server import TICK, Server, traffic
 from telemetry.asking import START
+from telemetry.tape import Tape
 
 TARGET = Workload("pecr-controller", "u", "1", 4, "t", None, Progress.COMPLETE)
 THERE = Cluster(TARGET, None, ())
@@ -104,6 +105,27 @@ async def test_what_the_fleet_did_before_is_recorded() -> None:
     bad, total = preflight.recorded["error_rate"]
     assert bad == 0
     assert total >= 9000, "nine ticks of a thousand requests"
+
+
+RATES = {"source": "Fixed", "rates": {"errorRate": 0.01}}
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(
+    ("spec", "waits"),
+    [({}, True), ({"canary": {"mode": "Fleet", "steps": [{"hold": "1m"}]}}, True),
+     ({"baseline": RATES}, False)],
+    ids=["concurrent", "recorded", "fixed"],
+)  # fmt: skip
+async def test_a_baseline_that_could_not_be_recorded_is_waited_for(
+    spec: dict[str, Any], waits: bool
+) -> None:
+    """One query that failed among others that did not left nothing to compare with, for ever."""
+    checked = rollout(slo=ENVELOPE, **spec)
+    preflight = await run_checks(None, bench(Server(Tape())), (), checked, THERE)
+    found = [one for one in preflight.findings if one.reason == "NotRecorded"]
+    assert [one.severity for one in found] == [Severity.WAITING] * waits
+    assert all("error_rate" in one.message for one in found)
 
 
 def _named(labels: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Preflight: what the cluster and what Prometheus say before the first write."""
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 from pecr_rollout.api.enums import BaselineSource, CanaryMode
@@ -8,10 +9,10 @@ from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.types import seconds
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.preflight import preflight as cluster_preflight
-from pecr_rollout.judge import Counts
+from pecr_rollout.judge import Counts, Fixed, Kind
 from pecr_rollout.judge.evidence import add_up
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
-from pecr_rollout.lifecycle.observation import Cluster, Finding, Preflight, Workload
+from pecr_rollout.lifecycle.observation import Cluster, Finding, Preflight, Severity, Workload
 from pecr_rollout.runtime.bench import HISTORY_TICKS, Bench
 from pecr_rollout.runtime.case import fleet_of
 from pecr_rollout.telemetry import preflight as telemetry_preflight
@@ -20,6 +21,7 @@ from pecr_rollout.telemetry.errors import PrometheusUnavailable
 from pecr_rollout.telemetry.questions import ask, settings
 
 History = dict[str, tuple[Counts, ...]]
+Recorded = dict[str, tuple[float, float]]
 
 
 async def run_checks(
@@ -43,18 +45,40 @@ async def run_checks(
         unknown = telemetry_preflight.unknown_server(rollout.spec.analysis.prometheus, known)
         return Preflight(_sorted((*findings, *((unknown,) if unknown else ()))))
     history: History = {}
-    with suppress(PrometheusUnavailable):  # the check below says so, with its cure
+    with suppress(PrometheusUnavailable):  # the checks below say so, with their cures
         history = await _history(bench, rollout)
+    sums = {name: add_up(c.clipped() for c in counts) for name, counts in history.items()}
+    recorded = {name: (counts.bad, counts.total) for name, counts in sums.items()}
     if cluster.target is not None:
         checked = _checked(rollout, cluster.target, history)
         findings = (
             *findings,
             *await telemetry_preflight.check(bench.prometheus, checked, time.time()),
+            *_unrecorded(rollout, recorded),
         )
-    recorded = {name: add_up(c.clipped() for c in counts) for name, counts in history.items()}
-    return Preflight(
-        _sorted(findings), {name: (counts.bad, counts.total) for name, counts in recorded.items()}
-    )
+    return Preflight(_sorted(findings), recorded)
+
+
+def _unrecorded(rollout: ControllerRollout, recorded: Recorded) -> Iterator[Finding]:
+    """Wait for a baseline that can only be had now: with none of it no breach could be shown.
+
+    Where the baseline is the rest of the fleet, there is none any more while promoting.
+    """
+    questions = [one.question for one in ask(rollout.spec, concurrent=False, recorded=recorded)]
+    missing = [
+        question.name
+        for question in questions
+        if question.kind is Kind.RELATIVE
+        and not isinstance(question.reference, Fixed)
+        and recorded.get(question.name, (0.0, 0.0))[1] <= 0
+    ]
+    if missing:
+        yield Finding(
+            Severity.WAITING,
+            "NotRecorded",
+            f"What the fleet did before the change could not be counted ({', '.join(missing)}), and"
+            " is what the canary or the promoted fleet is compared with. It is counted again.",
+        )
 
 
 def _sorted(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
