@@ -137,7 +137,7 @@ def told(world: World, rollout: Rollout) -> Ending:
         assert not _told(world, rollout).lost
 
     with contextlib.suppress(AssertionError):
-        settle_on(check, 40)
+        settle_on(check, 90)  # a request that is never answered is given up after some time, too
     return _told(world, rollout)
 
 

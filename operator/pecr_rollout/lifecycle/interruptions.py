@@ -7,7 +7,7 @@ from pecr_rollout.lifecycle.draft import Note, Plan, StatusFields, for_owner, mo
 from pecr_rollout.lifecycle.observation import Environment, Flags, Workload
 from pecr_rollout.lifecycle.situation import GOING_BACK, UNFINISHED, Situation
 from pecr_rollout.lifecycle.stages import LOOK_AGAIN, PREFLIGHT_EVERY
-from pecr_rollout.lifecycle.wishes import drift, drift_of_ours, put_back, wanted_places
+from pecr_rollout.lifecycle.wishes import drift, drift_of_ours, put_back
 
 
 def let_go(s: Situation) -> Plan:
@@ -124,17 +124,20 @@ def answer_drift(s: Situation) -> Plan:
     fallback = s.status.fallback
     ours = drift_of_ours(s) if s.phase is Phase.FALLBACK else ""
     if ours and fallback is not None and not fallback.put_back:
-        writes = tuple(action for place in wanted_places(s) for action in place.writes())
-        return move(
-            s,
-            "drift",
-            f"A safer setting was changed by somebody else and is put back, once: {ours}.",
-            stage=Stage.ROLLING_OUT,
-            actions=writes,
-            event="DriftPutBack",
-            warning=True,
-            done="It writes the safer setting again, once, and judges in a fresh window.",
-            changes={"fallback": fallback.model_copy(update={"put_back": True}), "window": None},
+        return (
+            move(  # recorded first: a status of another time is refused before anything is written
+                s,
+                "drift",
+                f"A safer setting was changed by somebody else and is put back, once: {ours}.",
+                stage=Stage.WRITING,
+                event="DriftPutBack",
+                warning=True,
+                done="It writes the safer setting again, once, and judges in a fresh window.",
+                changes={
+                    "fallback": fallback.model_copy(update={"put_back": True}),
+                    "window": None,
+                },
+            )
         )
     owner = s.rollout.spec.rollback_owner
     waits = "No guard" if s.phase is Phase.COMPLETED else "No progress"
