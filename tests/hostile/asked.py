@@ -60,7 +60,7 @@ async def asked(rollout: ControllerRollout) -> list[str]:
         update={"status": rollout.status.model_copy(update={"window": window})}
     )
     for baseline in (replica_set(rollout.spec.target.deployment), None):
-        bench, key = Bench(server, lambda _: None), Key(rollout.metadata.namespace, UID)
+        bench, key = Bench(server, lambda _key, _delay: None), Key(rollout.metadata.namespace, UID)
         cohort = replica_set(clone_name(rollout.spec.target.deployment))
         rest = None if baseline is None else (baseline,)
         judged = Judged((cohort,), rest, BaselineSource.CONCURRENT, 600.0, 0)
