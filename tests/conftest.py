@@ -1,9 +1,21 @@
-"""What all tests share: the local cluster's fixtures, `localcluster` and `namespace`."""
+"""What all tests share: the fixtures `localcluster` and `namespace`, and the resource in it."""
+
+from pathlib import Path
 
 import pytest
 
+from localcluster import LocalCluster
+
+CRDS = Path(__file__).parents[1] / "crds"
+
 pytest_plugins = ["localcluster.pytest_plugin"]
 pytest.register_assert_rewrite("integration.harness")
+
+
+@pytest.fixture(scope="session")
+def crd(localcluster: LocalCluster) -> None:
+    """The resource, installed."""
+    localcluster.install_crds(CRDS)
 
 
 @pytest.hookimpl(trylast=True)

@@ -61,7 +61,7 @@ def main() -> int:
 def _ground(folder: Path) -> Iterator[Ground]:
     """Start a cluster of our own, since the API server is restarted."""
     with LocalCluster(folder / "cluster", Options()) as cluster:
-        cluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1/controllerrollouts")
+        cluster.install_crds(ROOT / "crds")
         zygote, loop = Zygote(cluster), Loop()
         try:
             yield Ground(cluster, zygote, loop, folder)

@@ -137,7 +137,7 @@ def told(world: World, rollout: Rollout) -> Ending:
         assert not _told(world, rollout).lost
 
     with contextlib.suppress(AssertionError):
-        settle_on(check, 90)  # a request that is never answered is given up after some time, too
+        settle_on(check, 90)  # an Event is tried again after half a minute, twice if need be
     return _told(world, rollout)
 
 

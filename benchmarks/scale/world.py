@@ -159,7 +159,7 @@ class World:
 
     def _install(self) -> None:
         """The resource, and the operator's rights; its Deployment is a process here."""
-        self.cluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1/controllerrollouts")
+        self.cluster.install_crds(ROOT / "crds")
         self.cluster.kubectl("create", "namespace", "pecr-system")
         account = ("serviceaccount", "pecr-rollout-operator", "-n", "pecr-system")
         self.cluster.kubectl("create", *account)

@@ -5,18 +5,12 @@ from typing import Any
 
 import pytest
 
-from api.cases import ROOT
 from localcluster import LocalCluster
 from localcluster.pytest_plugin import TargetNamespace
 from pecrfleet.kube import KubeError
 
 Send = Callable[..., dict[str, Any]]
 ROLLOUTS = "/apis/pecr.dev/v1alpha1/namespaces/{}/controllerrollouts"
-
-
-@pytest.fixture(scope="session")
-def crd(localcluster: LocalCluster) -> None:
-    localcluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1/controllerrollouts")
 
 
 @pytest.fixture

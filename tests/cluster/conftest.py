@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from pecr_rollout.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, ROLLOUTS, J
 from pecr_rollout.lifecycle.actions import Action
 from pecr_rollout.lifecycle.observation import Cluster, Finding, Progress
 
-CRDS = Path(__file__).parents[2] / "crds"
 PATIENCE = 30.0
 
 
@@ -34,12 +32,6 @@ class Requests:
 
     def __call__(self, verb: str, resource: Resource, status: int) -> None:
         self.seen.append((verb, resource.plural, status))
-
-
-@pytest.fixture(scope="session")
-def crd(localcluster: LocalCluster) -> None:
-    """The resource, installed."""
-    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
 
 
 @pytest.fixture

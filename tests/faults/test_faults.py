@@ -15,7 +15,6 @@ from localcluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 
-CRDS = Path(__file__).parents[2] / "crds"
 EVERY = 8
 """One write in so many: being started again after each of them takes minutes."""
 BEFORE = Points(faults.killed_before, lands=False, every=EVERY)
@@ -28,8 +27,7 @@ CASES = [
 
 
 @pytest.fixture
-def ground(localcluster: LocalCluster, tmp_path: Path) -> Iterator[Ground]:
-    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
+def ground(crd: None, localcluster: LocalCluster, tmp_path: Path) -> Iterator[Ground]:
     zygote, loop = Zygote(localcluster), Loop()
     yield Ground(localcluster, zygote, loop, tmp_path)
     zygote.close()

@@ -1,5 +1,5 @@
 """The real API server, asked as tests/api asks it."""
 
-from api.conftest import crd, try_create
+from api.conftest import try_create
 
-__all__ = ["crd", "try_create"]
+__all__ = ["try_create"]

@@ -17,7 +17,7 @@ NAME = "pecr-rollout-operator"
 
 def install_resource(cluster: LocalCluster) -> None:
     """Apply the CRD, and wait until it is served."""
-    cluster.install_crds(ROOT / "crds", "pecr.dev/v1alpha1/controllerrollouts")
+    cluster.install_crds(ROOT / "crds")
 
 
 def environment(cluster: LocalCluster, kubeconfig: Path) -> dict[str, str]:

@@ -16,16 +16,9 @@ from localcluster import LocalCluster
 from localcluster.pytest_plugin import TargetNamespace
 from pecrfleet import Scenario
 
-CRDS = Path(__file__).parents[2] / "crds"
 OUTCOME = pytest.StashKey[bool]()
 
 Install = Callable[..., World]
-
-
-@pytest.fixture(scope="session")
-def crd(localcluster: LocalCluster) -> None:
-    """The resource, installed."""
-    localcluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
 
 
 @pytest.fixture(scope="session")

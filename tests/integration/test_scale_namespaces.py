@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import CRDS
+from install.operated import install_resource
 from integration.harness.account import MANIFESTS
 from integration.harness.phases import holding, in_canary
 from integration.harness.process import Operator, Zygote
@@ -89,7 +89,7 @@ def test_one_operator_for_two_namespaces(world, localcluster):
 def test_the_whole_cluster(tmp_path: Path) -> None:
     """On a cluster of its own: it would look after the other tests' rollouts, too."""
     with LocalCluster(tmp_path / "state", Options(nodes=2)) as cluster:
-        cluster.install_crds(CRDS, "pecr.dev/v1alpha1/controllerrollouts")
+        install_resource(cluster)
         zygote = Zygote(cluster)
         cluster.kubectl("apply", "-f", CLUSTER_ROLE)
         operator = Operator(zygote, cluster, "unused", tmp_path / "operator.log")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from localcluster import addons
 from localcluster.binaries import Binaries
 from localcluster.components import Layout
 from localcluster.credentials import kubeconfig
-from localcluster.discovery import path_of
+from localcluster.discovery import path_of, resource_path
 from localcluster.errors import LocalClusterError
 from localcluster.options import Options
 from localcluster.probes import api_ok
@@ -309,17 +310,18 @@ class LocalCluster:
                 except KubeError as error:
                     raise LocalClusterError(f"{path} is not applied: {error}") from error
 
-    def install_crds(self, folder: Path, resource: str) -> None:
-        """Apply the CRDs of a folder, and wait until the API server lists a resource of theirs.
+    def install_crds(self, folder: Path) -> None:
+        """Apply the CRDs of a folder, and wait until the API server lists their resources.
 
         (`kubectl wait` fails on one that is so new that it has no conditions; and one that is
         established may answer 429 for a moment, while its storage is made.)
         """
-        self.kubectl("apply", "--server-side", "-f", folder)
+        applied = self.kubectl_json("apply", "--server-side", f"--filename={folder}")
         with self.client() as client:
-            served = wait_until(lambda: api_ok(client, f"/apis/{resource}"), 30)
-        if not served:
-            raise LocalClusterError(f"{resource} is not served within 30 s.")
+            for crd in applied.get("items", [applied]):
+                path = resource_path(crd["spec"])
+                if not wait_until(partial(api_ok, client, path), 30):
+                    raise LocalClusterError(f"{path} is not served within 30 s.")
 
     def kubeconfig_for_service_account(
         self, namespace: str, name: str, *, seconds: int = 86400

@@ -1,4 +1,4 @@
-"""Where the API server has an object, found as kubectl finds it."""
+"""Where the API server has an object, or a resource."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from pecrfleet.kube import KubeClient
 
 
 def path_of(client: KubeClient, manifest: Mapping[str, Any]) -> str:
-    """Give the path of the object that a manifest is of.
+    """Give the path of the object that a manifest is of, found as kubectl finds it.
 
     Raises:
         LocalClusterError: the API server does not know its kind.
@@ -20,3 +20,9 @@ def path_of(client: KubeClient, manifest: Mapping[str, Any]) -> str:
             space = f"/namespaces/{metadata.get('namespace', 'default')}" * each["namespaced"]
             return f"{base}{space}/{each['name']}/{metadata['name']}"
     raise LocalClusterError(f"The API server knows no {kind} of {version}.")
+
+
+def resource_path(crd: Mapping[str, Any]) -> str:
+    """Give the path of a CRD's resource in all namespaces, from its spec."""
+    version = next(each["name"] for each in crd["versions"] if each["served"])
+    return f"/apis/{crd['group']}/{version}/{crd['names']['plural']}"

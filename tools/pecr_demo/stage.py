@@ -39,7 +39,7 @@ def set_up(build: Path, crds: Path) -> Iterator[LocalCluster]:
     """Start everything, and end everything with the context."""
     with ExitStack() as stack:
         cluster = stack.enter_context(LocalCluster(build / "cluster", Options(nodes=4)))
-        cluster.install_crds(crds, "pecr.dev/v1alpha1/controllerrollouts")
+        cluster.install_crds(crds)
         cluster.apply(target_manifests(NAMESPACE, replicas=REPLICAS))
         cluster.fleet.set_scenario(NAMESPACE, faulty())
         cluster.kubectl(

@@ -41,7 +41,7 @@ def workload_view(deployment: Json, replica_sets: Iterable[Json], pods: Iterable
         ready=sum(1 for pod in running if _ready_since(pod) is not None),
         settled_at=max(filter(None, map(_ready_since, running)), default=None),
         scheduling=_scheduling(deployment, running)[:LONGEST_TROUBLE],
-        losing=replicas_of(deployment) > 0 and (not running or len(running) < len(mine)),
+        losing=replicas_of(deployment) > 0 and (not running or any(map(_is_deleted, mine))),
         paused=bool(deployment["spec"].get("paused")),
     )
 
@@ -158,7 +158,11 @@ def _statuses(pod: Json) -> Iterator[Json]:
 def _is_going(pod: Json) -> bool:
     """Tell whether a pod is on its way out, or over."""
     over = dig(pod, "status", "phase") in ("Succeeded", "Failed")
-    return over or dig(pod, "metadata", "deletionTimestamp") is not None
+    return over or _is_deleted(pod)
+
+
+def _is_deleted(pod: Json) -> bool:
+    return dig(pod, "metadata", "deletionTimestamp") is not None
 
 
 def _condition(obj: Json, kind: str) -> Json | None:

@@ -9,7 +9,7 @@ from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.types import seconds
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.preflight import preflight as cluster_preflight
-from pecr_rollout.judge import Counts, Fixed, Kind
+from pecr_rollout.judge import Counts, Kind, Recorded
 from pecr_rollout.judge.evidence import add_up
 from pecr_rollout.lifecycle.cohort import cohort_replicas, traffic_share
 from pecr_rollout.lifecycle.observation import Cluster, Finding, Preflight, Severity, Workload
@@ -21,7 +21,7 @@ from pecr_rollout.telemetry.errors import PrometheusUnavailable
 from pecr_rollout.telemetry.questions import ask, settings
 
 History = dict[str, tuple[Counts, ...]]
-Recorded = dict[str, tuple[float, float]]
+Sums = dict[str, tuple[float, float]]
 
 
 async def run_checks(
@@ -59,7 +59,7 @@ async def run_checks(
     return Preflight(_sorted(findings), recorded)
 
 
-def _unrecorded(rollout: ControllerRollout, recorded: Recorded) -> Iterator[Finding]:
+def _unrecorded(rollout: ControllerRollout, recorded: Sums) -> Iterator[Finding]:
     """Wait for a baseline that can only be had now: with none of it no breach could be shown.
 
     Where the baseline is the rest of the fleet, there is none any more while promoting.
@@ -69,8 +69,8 @@ def _unrecorded(rollout: ControllerRollout, recorded: Recorded) -> Iterator[Find
         question.name
         for question in questions
         if question.kind is Kind.RELATIVE
-        and not isinstance(question.reference, Fixed)
-        and recorded.get(question.name, (0.0, 0.0))[1] <= 0
+        and isinstance(question.reference, Recorded)
+        and question.reference.counts.total <= 0
     ]
     if missing:
         yield Finding(

@@ -1,5 +1,6 @@
 """The operator's own service account, and the role that is shipped for one namespace."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,13 @@ import yaml
 
 from integration.harness.waiting import wait_until
 from localcluster import LocalCluster
+from pecr_packaging.render import NAMESPACE, RELEASE, ROOT, load
 from pecrfleet.kube import KubeClient
 
 Json = dict[str, Any]
 
-MANIFESTS = Path(__file__).parents[3] / "manifests"
-NAMESPACE, ACCOUNT = "pecr-system", "pecr-rollout-operator"
+MANIFESTS = ROOT / "manifests"
+ACCOUNT = RELEASE
 WATCHED = "pecr"
 """The namespace that the manifests for one namespace are for."""
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -44,9 +46,10 @@ def grant(client: KubeClient, namespace: str) -> None:
     )
 
 
+@cache
 def shipped(file: str) -> list[Json]:
-    """Read a file of the manifests."""
-    return list(yaml.safe_load_all((MANIFESTS / file).read_text()))
+    """Read a file of the manifests; it is not to be changed."""
+    return load((MANIFESTS / file).read_text())
 
 
 def by_way_of(server: str, kubeconfig: Path) -> str:
