@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.faults import faults, metrics
-from benchmarks.faults.plans import Plans, Points, Random, of_api_server
+from benchmarks.faults.plans import Plans, Points, Random, of_api_server, reads
 from benchmarks.faults.setting import Ground, Setting, set_up
 from benchmarks.faults.shared import Again, Restore, update_crd
 from benchmarks.faults.story import MODES, Meanwhile, whole_run
@@ -45,8 +45,8 @@ class Result:
 
     Attributes:
         faults: how many of each kind.
-        points: the writes that were seen.
-        hit: those at which the operator was ended.
+        points: the writes, or reads, that were seen.
+        hit: those at which the fault was made.
         exits: how often the operators ended with which status.
         lost, extra: Events that are missing, or more than in an undisturbed run.
         failure: what is not as in an undisturbed run; empty if nothing.
@@ -72,6 +72,7 @@ def cases(seeds: int, first: int = 0) -> Iterator[Case]:
         yield Case("killed before each write", mode, _before)
         yield Case("killed after each write", mode, lambda: [Plans(Points(faults.killed_after))])
         yield Case("stopped at each write", mode, lambda: [Plans(Points(faults.stopped))])
+        yield Case("stale at each read", mode, lambda: [Plans(Points(faults.stale, reads))])
         yield Case("two at once", mode, lambda: [Plans(Points(None)), Plans(Points(None))])
         for hours in (1, -1):
             yield Case(f"clock wrong by {hours:+} h", mode, partial(_wrong, hours))

@@ -48,19 +48,38 @@ LONGEST_BURST = 25
 BURSTING = (faults.unavailable, faults.cut_before)
 
 
+def writes(exchange: Exchange) -> bool:
+    """Tell whether it is a write."""
+    return exchange.writes
+
+
+def reads(exchange: Exchange) -> bool:
+    """Tell whether it is a read of the operator's own, not of kopf's."""
+    return exchange.method == "GET" and _ours(exchange)
+
+
 class Points:
-    """Names every write, and makes one fault at each name, the first time that it is seen.
+    """Names every write, or read, and makes one fault at each name, the first time it is seen.
 
     Attributes:
         fault: what is made; None only names them.
-        lands: whether the write takes effect nevertheless.
+        at: which exchanges are named.
+        lands: whether a write takes effect nevertheless.
         every: one in so many names is hit.
         seen: the names, in their order.
         hit: those at which the fault was made.
     """
 
-    def __init__(self, fault: Fault | None, *, lands: bool = True, every: int = 1) -> None:
+    def __init__(
+        self,
+        fault: Fault | None,
+        at: Callable[[Exchange], bool] = writes,
+        *,
+        lands: bool = True,
+        every: int = 1,
+    ) -> None:
         self.fault = fault
+        self.at = at
         self.lands = lands
         self.every = every
         self.seen: Counter[str] = Counter()
@@ -69,13 +88,17 @@ class Points:
 
     def __call__(self, exchange: Exchange) -> Fault | None:
         """Give the fault of one exchange."""
-        if exchange.watches or not exchange.writes:
+        if exchange.watches:
             return None
+        fault = self._at_first(exchange) if self.at(exchange) else None
+        if exchange.writes and (fault is None or self.lands):
+            self._stage = points.recorded(exchange) or self._stage
+        return fault
+
+    def _at_first(self, exchange: Exchange) -> Fault | None:
         name = f"{self._stage}: {points.name(exchange)}"
         fault = None if name in self.seen or len(self.seen) % self.every else self.fault
         self.seen[name] += 1
-        if fault is None or self.lands:
-            self._stage = points.recorded(exchange) or self._stage
         if fault is not None:
             self.hit[name] = 1
         return fault
@@ -115,8 +138,11 @@ def of_api_server(exchange: Exchange) -> Table:
         return WATCH
     if exchange.method != "GET":
         return WRITE
-    ours = exchange.request.headers.get("User-Agent") == "pecr-rollout"
-    return READ if ours else LIST
+    return READ if _ours(exchange) else LIST
+
+
+def _ours(exchange: Exchange) -> bool:
+    return exchange.request.headers.get("User-Agent") == "pecr-rollout"
 
 
 def nothing(_: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""Which write of a run it is: the same write of two runs has the same name."""
+"""Which request of a run it is: the same request of two runs has the same name."""
 
 import json
 import re
@@ -10,11 +10,11 @@ Json = dict[str, Any]
 
 
 def name(exchange: Exchange) -> str:
-    """Name a write by what it is and, for a status, by what it records."""
+    """Name a request by what it is about and, if it writes a status, by what that records."""
     parts = exchange.path.split("/namespaces/", 1)[-1].split("/")[1:]
     plural, rest = parts[0], parts[1:]
     body = _body(exchange.content)
-    verb = {"POST": "create", "DELETE": "delete"}.get(exchange.method, "patch")
+    verb = {"GET": "read", "POST": "create", "DELETE": "delete"}.get(exchange.method, "patch")
     if rest[1:] == ["status"]:
         return f"status {_stage(_status(body))}"
     return f"{verb} {plural} {_which(plural, rest, body)}".strip()

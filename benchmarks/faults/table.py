@@ -29,7 +29,8 @@ def _figures(results: Sequence[Result]) -> Iterator[str]:
 
 def _points(results: Sequence[Result]) -> str:
     """Say at how many different writes operators were ended, each the first time it was made."""
-    hit = {(r.case, r.mode, point) for r in results for point in r.hit}
+    ended = [r for r in results if r.faults.keys() & set(ENDED)]
+    hit = {(r.case, r.mode, point) for r in ended for point in r.hit}
     return f"{len(hit)} different writes at which an operator was ended, each at its first try"
 
 

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
+from pecr_rollout.cluster import newest
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.errors import (
     AlreadyExistsError,
@@ -209,6 +210,54 @@ async def test_a_write_is_never_tried_again_by_itself(server):
         with pytest.raises(UnavailableError):
             await api.merge(CONFIG_MAPS, "ns", "a", {})
     assert len(server.asked) == 1
+
+
+def version(number: int, name: str = "a") -> dict[str, object]:
+    return {"metadata": {"namespace": "ns", "name": name, "resourceVersion": str(number)}}
+
+
+def seen(*numbers: int) -> list[tuple[int, dict[str, object], dict[str, str]]]:
+    return [(200, version(number), {}) for number in numbers]
+
+
+async def test_an_answer_older_than_one_before_is_asked_for_again(server):
+    """A cache on the way may answer with the past, and a step of the past must not follow."""
+    async with connected(server) as api:
+        server.answers = seen(9, 8, 9, 10)
+        assert await api.get(CONFIG_MAPS, "ns", "a") == version(9)
+        assert await api.get(CONFIG_MAPS, "ns", "a") == version(9)
+        assert await api.merge(CONFIG_MAPS, "ns", "a", {}) == version(10)
+        server.answers = [(200, {"items": [version(n, "a"), version(1, "b")]}, {}) for n in (9, 11)]
+        assert await api.list_all(CONFIG_MAPS, "ns") == [version(11, "a"), version(1, "b")]
+        server.answers = seen(12)
+        assert await api.create(CONFIG_MAPS, version(0, "a")) == version(12)
+        server.answers = seen(11, 12)
+        assert await api.get(CONFIG_MAPS, "ns", "a") == version(12), "the one that was replaced"
+    assert not server.answers
+
+
+async def test_each_kind_and_each_object_has_versions_of_its_own(server):
+    async with connected(server) as api:
+        server.answers = [*seen(9), (200, version(8, "b"), {}), *seen(7)]
+        await api.get(CONFIG_MAPS, "ns", "a")
+        assert await api.get(CONFIG_MAPS, "ns", "b") == version(8, "b")
+        assert await api.get(DEPLOYMENTS, "ns", "a") == version(7)
+
+
+async def test_what_a_restored_server_says_each_time_is_the_truth(server):
+    async with connected(server) as api:
+        server.answers = seen(9, 5, 5, 5, 6)
+        for expected in (9, 5, 6):
+            assert await api.get(CONFIG_MAPS, "ns", "a") == version(expected)
+    assert not server.answers
+
+
+def test_only_so_many_objects_are_remembered(monkeypatch):
+    monkeypatch.setattr(newest, "REMEMBERED", 2)
+    known = newest.Newest()
+    for name in ("a", "b", "a", "c"):
+        known.take(CONFIG_MAPS, version(9, name))
+    assert [known.is_older(CONFIG_MAPS, version(8, name)) for name in "abc"] == [True, False, True]
 
 
 async def test_who_may_not_write_only_reads(server):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from benchmarks.faults import faults
 from benchmarks.faults.campaign import API_RATE, Case, run
-from benchmarks.faults.plans import Plans, Points, Random, of_api_server
+from benchmarks.faults.plans import Plans, Points, Random, of_api_server, reads
 from benchmarks.faults.proxy import Loop
 from benchmarks.faults.setting import Ground
 
@@ -22,6 +22,7 @@ AFTER = Points(faults.killed_after, every=EVERY)
 CASES = [
     Case("killed before", "managed", lambda: [Plans(BEFORE)]),
     Case("killed after", "existing", lambda: [Plans(AFTER)]),
+    Case("stale", "existing", lambda: [Plans(Points(faults.stale, reads))]),
     Case("api", "fleet", lambda: [Plans(Random(1, API_RATE / 2, of_api_server))]),
 ]
 

@@ -5,6 +5,8 @@ import pytest
 from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.cluster.errors import UnavailableError
+from pecr_rollout.cluster.newest import Newest
+from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
 from pecr_rollout.runtime.bench import Bench
@@ -102,6 +104,7 @@ class Reads:
 
     def __init__(self, body: dict[str, object] | None) -> None:
         self.body = body
+        self.newest = Newest()
 
     async def list_all(self, *_: object, **__: object) -> list[dict[str, object]]:
         return [self.body] if self.body else []
@@ -121,7 +124,9 @@ async def test_after_a_conflict_what_is_there_counts_however_old_it_is() -> None
     there = rollout_body("ns") | {"spec": {"suspend": True}}
     known = rollout_body("ns")
     known["metadata"]["resourceVersion"] = "1000000"
-    assert (await after_a_conflict(known, there)).table.get(KEY) == there
+    reconciler = await after_a_conflict(known, there)
+    assert reconciler.table.get(KEY) == there
+    assert reconciler.api.newest.is_older(ROLLOUTS, there), "so that it was asked for again"
 
 
 async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:

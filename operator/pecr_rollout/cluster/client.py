@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from pecr_rollout.cluster.errors import (
     UnavailableError,
     error_type,
 )
+from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import Json, Resource
 
 MANAGER: Final = "pecr-rollout"
@@ -69,12 +70,14 @@ class Api:
         timeout: seconds that one request may take.
         count: told of each request.
         may_write: gives the seconds in which writing is allowed; 0 or less if it is not.
+        newest: what was seen of each object; an older answer is asked for again.
     """
 
     client: ApiClient
     timeout: float = 10.0
     count: Counter = _uncounted
     may_write: Callable[[], float] = _always
+    newest: Newest = field(default_factory=Newest)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """Read one object.
@@ -210,20 +213,22 @@ class Api:
         query: Mapping[str, str] | None = None,
         media: str = _PLAIN,
     ) -> Json:
-        """Send what changes nothing, again where it was refused for the moment.
+        """Send what changes nothing, again where it was refused for the moment or the answer old.
 
         One look, or one preflight, needs many answers and all of them.
         """
         ask = partial(self._send, verb, resource, path, body=body, query=query, media=media)
         for pause in ASK_AGAIN:
+            wait = pause
             try:
-                return await ask()
+                if not self.newest.is_older(resource, answer := await ask()):
+                    return self.newest.take(resource, answer)
             except UnavailableError as error:
                 wait = max(pause, error.retry_after or 0.0)
                 if isinstance(error.__cause__, TimeoutError) or wait > LONGEST_PAUSE:
                     raise
             await asyncio.sleep(wait)
-        return await ask()
+        return self.newest.take(resource, await ask())
 
     async def _send(
         self,
@@ -247,7 +252,8 @@ class Api:
             self.count(verb, resource, status)
         answer = _decode(data)
         if status < 300 and answer is not None:
-            return answer
+            written = verb in ("create", "patch")
+            return self.newest.take(resource, answer) if written else answer
         if status < 300:  # a proxy's or a login page's, for example
             text = f"{verb} {resource.plural}: the answer is no object: {_beginning(data)}"
             raise UnavailableError(text, status=status)

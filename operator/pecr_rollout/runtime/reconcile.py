@@ -212,14 +212,16 @@ class Reconciler:
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
         self.seen.pop(key, None)
+        if (known := self.table.get(key)) is None:
+            return  # let go meanwhile
+        self.api.newest.saw(ROLLOUTS, known)
         try:
             found = await self.api.list_all(ROLLOUTS, key.namespace, self.selector, name=key.name)
         except ClusterError:
             self.queue.add(key, RETRY_AFTER)
             return
-        known = self.table.get(key)
-        if known is None:
-            return  # let go meanwhile
+        if self.table.get(key) is None:
+            return
         if not found:  # gone, or no longer ours
             self.gone(key, known["metadata"]["uid"])
             return
