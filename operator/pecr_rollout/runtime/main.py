@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -62,6 +63,7 @@ async def serve(settings: Settings) -> None:
     bench = Bench(prometheus, queue.add, metrics.evaluated)
     metrics.judged.set_function(lambda: bench.judged)
     async with AsyncExitStack() as stack:
+        stack.callback(_unhandle_signals)
         stack.callback(prometheus.close)
         api = await stack.enter_async_context(
             open_api(settings.kubeconfig, count=metrics.requested)
@@ -89,6 +91,13 @@ async def serve(settings: Settings) -> None:
         )
         if await role.won():
             await _together(settings, reconciler, bench, role)
+
+
+def _unhandle_signals() -> None:
+    """Let a further signal end the process: its handlers would write to a loop that is closed."""
+    for told in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().remove_signal_handler(told)
+        signal.signal(told, signal.SIG_DFL)
 
 
 async def _together(settings: Settings, reconciler: Reconciler, bench: Bench, role: Role) -> None:
