@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from localcluster.binaries import Binaries
 from pecr_packaging import dashboard
 from pecr_packaging.render import CHART, ROOT
-from pecr_rollout.api.status import Phase
+from pecr_rollout.api.status import Phase, RateStatus, SignalStatus, Status
 from pecr_rollout.runtime.leading import Role
 from pecr_rollout.runtime.metrics import Metrics
-from pecr_rollout.runtime.shown import FAMILIES, OF_ROLLOUT, PREFIX, VERDICTS
+from pecr_rollout.runtime.queue import Key
+from pecr_rollout.runtime.shown import PREFIX, VERDICTS
 
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
@@ -70,13 +72,14 @@ def exported() -> dict[str, set[str]]:
     collectors = vars(metrics).values()
     labels = {
         each._name: set(each._labelnames) for each in collectors if hasattr(each, "_labelnames")
-    } | {PREFIX + name: {*OF_ROLLOUT, *more} for name, _, more in FAMILIES}
-    for family in metrics.registry.collect():
-        own = labels.get(family.name, set())
+    }
+    signal = SignalStatus(name="error_rate", verdict="Within", canary=RateStatus(rate=0.1))
+    metrics.show(Key("ns", "a"), Status(signals=[signal]), opened_at=1.0)
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        own = labels.get(family.name, set()).union(*(sample.labels for sample in family.samples))
         names = {
             "counter": [f"{family.name}_total"],
             "histogram": [f"{family.name}_{part}" for part in ("bucket", "sum", "count")],
-            "info": [f"{family.name}_info"],
         }.get(family.type, [family.name])
         found |= {name: own | ({"le"} if name.endswith("_bucket") else set()) for name in names}
     return found

@@ -1,6 +1,8 @@
 """The operator's own metrics: what they show, and that nothing of a rollout stays behind."""
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from cluster.builders import rollout
 from pecr_rollout.api.status import (
@@ -33,7 +35,16 @@ def metrics() -> Metrics:
 
 
 def value(metrics: Metrics, metric: str, /, **labels: str) -> float | None:
-    return metrics.registry.get_sample_value(f"pecr_rollout_{metric}", labels)
+    found = [
+        s for s in samples(metrics) if (s.name, s.labels) == (f"pecr_rollout_{metric}", labels)
+    ]
+    return found[0].value if found else None
+
+
+def samples(metrics: Metrics) -> list[Sample]:
+    """Read them as Prometheus does."""
+    families = text_string_to_metric_families(metrics.text().decode())
+    return [sample for family in families for sample in family.samples]
 
 
 def of(key: Key, **labels: str) -> dict[str, str]:
@@ -80,16 +91,17 @@ def test_a_signal_that_is_not_asked_any_more_is_gone(metrics: Metrics) -> None:
     assert value(metrics, "signal_verdict", **labels) is None
 
 
+def test_whatever_a_signal_is_called_it_is_one_label(metrics: Metrics) -> None:
+    name = 'stop_reason:a"} 1\n\\'
+    metrics.show(KEY, Status(signals=[signal("Within", name)]), None)
+    assert value(metrics, "signal_limit", **of(KEY, signal=name)) == 0.02
+
+
 def test_one_rollout_forgotten_leaves_the_others(metrics: Metrics) -> None:
     for key in (KEY, OTHER):
         metrics.show(key, Status(signals=[signal("Within")]), 5.0)
     metrics.forget(KEY)
-    names = {
-        sample.labels["name"]
-        for family in metrics.registry.collect()
-        for sample in family.samples
-        if "name" in sample.labels
-    }
+    names = {sample.labels["name"] for sample in samples(metrics) if "name" in sample.labels}
     assert names == {"b"}
 
 

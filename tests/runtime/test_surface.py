@@ -19,7 +19,7 @@ async def fetch(port: int, path: str) -> tuple[int, str]:
 
 async def test_health_and_readiness_say_what_is_wrong() -> None:
     problems = {"alive": "", "ready": "not watching yet"}
-    app = application(Metrics().registry, lambda: problems["alive"], lambda: problems["ready"])
+    app = application(Metrics().text, lambda: problems["alive"], lambda: problems["ready"])
     async with listening(app, "127.0.0.1", 0) as port:
         assert await fetch(port, "/healthz") == (200, "ok")
         assert await fetch(port, "/readyz") == (503, "not watching yet")
@@ -31,7 +31,7 @@ async def test_health_and_readiness_say_what_is_wrong() -> None:
 async def test_metrics_show_a_rollout_while_it_is_there() -> None:
     metrics = Metrics()
     metrics.show(KEY, Status(phase=Phase.FALLBACK), 100.0)
-    app = application(metrics.registry, str, str)
+    app = application(metrics.text, str, str)
     async with listening(app, "127.0.0.1", 0) as port:
         status, text = await fetch(port, "/metrics")
         assert status == 200

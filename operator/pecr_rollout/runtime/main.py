@@ -72,7 +72,7 @@ async def serve(settings: Settings) -> None:
             raise SystemExit(NO_CRD)
         role = Role(candidate(api, settings.election) if settings.election else None)
         role.show(metrics.registry)
-        app = application(metrics.registry, lambda: "", role.problem, role.name)
+        app = application(metrics.text, lambda: "", role.problem, role.name)
         port = await stack.enter_async_context(
             listening(app, settings.listen_host, settings.listen_port)
         )

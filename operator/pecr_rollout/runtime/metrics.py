@@ -1,6 +1,6 @@
 """The operator's own metrics, with bounded labels; a rollout's series go when it goes."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from pecr_rollout import __version__
 from pecr_rollout.api.rollout import ControllerRollout
@@ -14,13 +14,12 @@ from pecr_rollout.telemetry.client import Asking
 
 
 class Metrics:
-    """All metrics of one operator, in a registry of their own."""
+    """All metrics of one operator: its own in a registry, and those of the rollouts."""
 
     def __init__(self) -> None:
         """Register them."""
         registry = self.registry = CollectorRegistry()
         self._rollouts = Rollouts()
-        registry.register(self._rollouts)
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(PREFIX + name, text, labels, registry=registry)
@@ -61,6 +60,10 @@ class Metrics:
             "notifications_given_up_total", "Notifications that no receiver took in time."
         )
         self.errors = counter("reconcile_errors_total", "Reconciles that failed.", "reason")
+
+    def text(self) -> bytes:
+        """Give all of them as Prometheus reads them; fit for another thread."""
+        return generate_latest(self.registry) + self._rollouts.text().encode()
 
     def evaluated(self, count: int, late: float) -> None:
         """Count the evaluations of one tick."""

@@ -1,31 +1,25 @@
 """The series of each rollout, made of a few facts when they are asked for.
 
 There are dozens for each: kept as objects, they would be most of the memory that a rollout takes.
+They are written as text here, since the library needs 15 us for each: at two scrapes a minute that
+was a seventh of all that a rollout costs.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from pecr_rollout.api.status import Phase, SignalStatus, Status
 from pecr_rollout.runtime.queue import Key
 
 PREFIX = "pecr_rollout_"
-OF_ROLLOUT = ("namespace", "name")
 VERDICTS = ("Within", "Breached", "Unknown")
 FAMILIES = (
-    ("phase", "1 for the phase that a rollout is in.", ("phase",)),
-    ("step", "Step of the canary, from 1; 0 without one.", ()),
-    ("signal_verdict", "1 for a signal's verdict.", ("signal", "verdict")),
-    ("signal_rate", "A signal's rate, a share of requests.", ("signal", "cohort")),
-    ("signal_limit", "A signal's limit, a share.", ("signal",)),
-    (
-        "incident_opened_timestamp_seconds",
-        "When the open incident was opened; absent without one.",
-        (),
-    ),
+    ("phase", "1 for the phase that a rollout is in."),
+    ("step", "Step of the canary, from 1; 0 without one."),
+    ("signal_verdict", "1 for a signal's verdict."),
+    ("signal_rate", "A signal's rate, a share of requests."),
+    ("signal_limit", "A signal's limit, a share."),
+    ("incident_opened_timestamp_seconds", "When the open incident was opened; absent without one."),
 )
 
 
@@ -58,43 +52,44 @@ def _signal(of: SignalStatus) -> Signal:
     return Signal(of.name, of.verdict, of.canary.rate, of.baseline.rate, of.limit)
 
 
-class Rollouts(Collector):
+class Rollouts:
     """The series of all rollouts."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self.shown: dict[Key, Shown] = {}
 
-    def describe(self) -> list[Metric]:
-        """Give the families' names; nothing is worked out for that."""
-        return list(_families().values())
-
-    def collect(self) -> Iterator[Metric]:
-        """Give the series as they are now; it may be asked in another thread."""
-        families = _families()
+    def text(self) -> str:
+        """Give the series as they are now, as Prometheus reads them; fit for another thread."""
+        lines = {name: [_head(name, text)] for name, text in FAMILIES}
         for key, of in tuple(self.shown.items()):
+            who = f'namespace="{key.namespace}",name="{key.name}"'
             for name, labels, value in _samples(of):
-                families[name].add_metric((*key, *labels), value)
-        yield from families.values()
+                lines[name].append(f"{PREFIX}{name}{{{who}{labels}}} {value}\n")
+        return "".join(line for family in lines.values() for line in family)
 
 
-def _families() -> dict[str, GaugeMetricFamily]:
-    return {
-        name: GaugeMetricFamily(PREFIX + name, text, labels=(*OF_ROLLOUT, *more))
-        for name, text, more in FAMILIES
-    }
+def _head(name: str, text: str) -> str:
+    return f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} gauge\n"
 
 
-def _samples(of: Shown) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _samples(of: Shown) -> Iterator[tuple[str, str, float]]:
     for phase in Phase:
-        yield "phase", (phase.value,), float(phase is of.phase)
-    yield "step", (), of.step
+        yield "phase", f',phase="{phase.value}"', float(phase is of.phase)
+    yield "step", "", of.step
     if of.opened_at is not None:
-        yield "incident_opened_timestamp_seconds", (), of.opened_at
+        yield "incident_opened_timestamp_seconds", "", of.opened_at
     for signal in of.signals:
-        yield "signal_limit", (signal.name,), signal.limit
+        name = f',signal="{_escaped(signal.name)}"'
+        yield "signal_limit", name, signal.limit
         for verdict in VERDICTS:
-            yield "signal_verdict", (signal.name, verdict), float(verdict == signal.verdict)
+            here = float(verdict == signal.verdict)
+            yield "signal_verdict", f'{name},verdict="{verdict}"', here
         for cohort, rate in (("canary", signal.canary), ("baseline", signal.baseline)):
             if rate is not None:
-                yield "signal_rate", (signal.name, cohort), rate
+                yield "signal_rate", f'{name},cohort="{cohort}"', rate
+
+
+def _escaped(text: str) -> str:
+    """Write what users may name as a label's value; names of Kubernetes need no escape."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

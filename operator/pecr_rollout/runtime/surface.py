@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 Check = Callable[[], str]
@@ -13,12 +12,12 @@ Check = Callable[[], str]
 
 
 def application(
-    registry: CollectorRegistry, alive: Check, ready: Check, role: Callable[[], str] = lambda: "ok"
+    shown: Callable[[], bytes], alive: Check, ready: Check, role: Callable[[], str] = lambda: "ok"
 ) -> web.Application:
     """Build the surface.
 
     Args:
-        registry: of the operator's metrics.
+        shown: gives the metrics; called in another thread.
         alive: a failure here means that the process should be restarted.
         ready: a failure here means that it does not work yet.
         role: what it says while it is ready.
@@ -26,7 +25,7 @@ def application(
 
     async def metrics(_: web.Request) -> web.Response:
         # With thousands of rollouts it takes a while, in which others work on.
-        text = await asyncio.to_thread(generate_latest, registry)
+        text = await asyncio.to_thread(shown)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def healthz(_: web.Request) -> web.Response:
