@@ -31,6 +31,9 @@ Json = dict[str, Any]
 MODES: dict[str, Json] = {"managed": MANAGED, "existing": EXISTING, "fleet": FLEET}
 PATIENCE = 150.0
 """Seconds without anything new after which a story is given up: it has time-outs to sit out."""
+PATIENCE_BEFORE = 600.0
+"""The same before anything is begun: preflight asks a dozen questions, needs an answer to each of
+them, and is tried twice a minute."""
 HISTORY = [
     *((1, "Canary"), (1, "Fallback"), (1, "Fallback")),
     *((2, "Canary"), (2, "Canary"), (2, "Promoting"), (2, "Completed")),
@@ -91,6 +94,7 @@ def whole_run(
 
 def fall_back(world: World, rollout: Rollout, mode: str, meanwhile: Meanwhile) -> None:
     """Go on until two fallbacks have cured it."""
+    rollout.reach("Canary", within=PATIENCE_BEFORE)
     for taken in (1, 2):
         rollout.reach("Fallback", "Judging", taken=taken, within=PATIENCE)
         meanwhile(taken)
@@ -107,7 +111,7 @@ def recover(world: World, rollout: Rollout, mode: str) -> None:
     assert incident == f"{rollout.uid[:8]}-1-2"
     world.scenario(healthy())
     rollout.acknowledge()
-    rollout.reach("Canary", run=2, within=PATIENCE)
+    rollout.reach("Canary", "Writing", run=2, within=PATIENCE_BEFORE)
     rollout.reach("Promoting", run=2, within=PATIENCE)
     rollout.reach("Completed", "Idle", run=2, within=PATIENCE)
     kept = {"existing_flags": RLM} if mode == "existing" else {}

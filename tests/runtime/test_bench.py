@@ -18,6 +18,7 @@ from pecr_rollout.lifecycle.situation import Judged
 from pecr_rollout.runtime.bench import WRITES_APART, Bench
 from pecr_rollout.runtime.case import Case, open_case
 from pecr_rollout.runtime.queue import Key
+from pecr_rollout.telemetry.diagnostics import Both, Figures, Watched
 from pecr_rollout.telemetry.subjects import Subject
 from runtime.server import TICK, Server, traffic
 from telemetry.asking import CANARY_RS, ERRORS, FLEET_RS, START
@@ -296,6 +297,30 @@ class TestRest:
         for number in range(1, 7):
             await bench.evaluate([A, B], START + TICK * number + 1)
         assert woken == {A: 0.0, B: WRITES_APART}
+
+    async def test_only_a_first_verdict_waits_for_figures(
+        self, woken: list[Key], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They are a query over minutes of all pods; a breach is not to wait for it."""
+        woken_before: list[int] = []
+
+        async def figures(_: Server, watched: list[Watched], *_more: float) -> dict[str, Both]:
+            woken_before.append(len(woken))
+            return {one.key: (Figures(requests=1.0), None) for one in watched}
+
+        monkeypatch.setattr("pecr_rollout.runtime.bench.figures", figures)
+        monkeypatch.setattr("pecr_rollout.runtime.bench.FIGURES_TICKS", 1)
+        bench = sit(Server(traffic(12, 0.2)), woken)
+        await judged(bench, 1)
+        assert woken_before == [0], "the first status shows figures"
+        assert woken == [A]
+        bench.rest(A, START + 100 * TICK)
+        woken_after = [0]
+        for number in range(2, 8):
+            judgement = await judged(bench, number)
+            woken_after.append(len(woken))
+        assert judgement.state is State.BREACHED
+        assert woken_before == woken_after
 
     async def test_figures_are_fresh_all_the_same(self, woken: list[Key]) -> None:
         bench = sit(Server(traffic(12, 0.0)), woken)

@@ -223,10 +223,12 @@ class Bench:
             self._say_unavailable([key], error)
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
-        await self._read_figures(seats, until)
-        await self._judge(seats, appointed, collected, until)
+        await self._read_figures({k: s for k, s in seats.items() if s.figures is None}, until)
+        rested = await self._judge(seats, appointed, collected, until)
         if due:
             self._told(len(due), self.now() - until)
+        await self._read_figures(seats, until)
+        self._wake_rested(rested)
 
     async def _judge(
         self,
@@ -234,9 +236,9 @@ class Bench:
         appointed: Mapping[Key, Judges],
         collected: Mapping[str, Collected],
         until: float,
-    ) -> None:
-        """Let all judge; who has news is woken at once, before those that only have figures."""
-        rested: list[Key] = []
+    ) -> dict[Key, _Seat]:
+        """Let all judge, and wake who has news at once; give those whose rest is over."""
+        rested: dict[Key, _Seat] = {}
         for number, (key, seat) in enumerate(seats.items()):
             if number % PAUSE_AFTER == 0:
                 await asyncio.sleep(0)  # a breach need not wait until the last is judged
@@ -247,13 +249,16 @@ class Bench:
             if seat.take(collected[str(key)]):
                 self._wake(key, 0.0)
             elif seat.quiet_until <= until:
-                rested.append(key)
-        for number, key in enumerate(rested):
-            tick = seats[key].case.settings.tick
-            self._wake(key, number * min(WRITES_APART, tick / 2 / len(rested)))
+                rested[key] = seat
+        return rested
+
+    def _wake_rested(self, rested: Mapping[Key, _Seat]) -> None:
+        """Wake those with nothing but new figures, one after the other."""
+        for number, (key, seat) in enumerate(rested.items()):
+            self._wake(key, number * min(WRITES_APART, seat.case.settings.tick / 2 / len(rested)))
 
     async def _read_figures(self, seats: Mapping[Key, _Seat], until: float) -> None:
-        """Read what people look at, once in a while; a verdict never waits for it."""
+        """Read what people look at, once in a while; only a first verdict waits for it."""
         watched = [
             Watched(str(key), s.case.canary, s.case.baseline)
             for key, s in seats.items()
