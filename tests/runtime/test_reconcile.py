@@ -3,10 +3,12 @@
 import pytest
 
 from cluster.builders import rollout, rollout_body
+from pecr_rollout.api.rollout import FINALIZER
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import ROLLOUTS
+from pecr_rollout.lifecycle.actions import RemoveFinalizer
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import reconcile
 from pecr_rollout.runtime.bench import Bench
@@ -133,6 +135,33 @@ async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
     reconciler = await after_a_conflict(rollout_body("ns"), None)
     assert list(reconciler.table) == []
     assert len(reconciler.queue) == 0
+
+
+@pytest.mark.parametrize(("finalizers", "left"), [([FINALIZER], []), ([FINALIZER, "a/b"], [KEY])])
+async def test_a_rollout_that_was_let_go_is_forgotten_without_being_told(
+    reconciler: Reconciler,
+    finalizers: list[str],
+    left: list[Key],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A watch that lists anew says nothing of what went meanwhile."""
+    carried_out: list[object] = []
+
+    async def observe(*_: object) -> Cluster:
+        return Cluster(None, None, (), finalizer=True)
+
+    async def execute(*given: object) -> None:
+        carried_out.append(given[-1])
+
+    monkeypatch.setattr(reconcile, "observe", observe)
+    monkeypatch.setattr(reconcile, "execute", execute)
+    monkeypatch.setattr(reconcile, "worth_writing", lambda *_: False)
+    body = rollout_body("ns")
+    body["metadata"] |= {"finalizers": finalizers, "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    reconciler.table.put(body)
+    await reconciler.reconcile(KEY)
+    assert RemoveFinalizer() in carried_out
+    assert list(reconciler.table) == left
 
 
 async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() -> None:

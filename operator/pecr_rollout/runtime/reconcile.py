@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from pecr_rollout.api.rollout import ControllerRollout, read
+from pecr_rollout.api.rollout import FINALIZER, ControllerRollout, read
 from pecr_rollout.api.status import Stage, Status, epoch, instant
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.errors import (
@@ -28,6 +28,7 @@ from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.observe import observe
 from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
+from pecr_rollout.lifecycle.actions import RemoveFinalizer
 from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.observation import Cluster, Observation
 from pecr_rollout.lifecycle.outbox import without
@@ -255,6 +256,8 @@ class Reconciler:
                 due=observation.now + BLOCKED_RETRY,
             )
         await self._record(key, rollout, drawn, observation.now)
+        if _let_go(rollout, drawn) and self.table.get(key) is not None:
+            self.gone(key, rollout.metadata.uid)  # no watch may ever tell of it
 
     async def _stall(self, key: Key, body: Body, error: ValidationError) -> None:
         for bench in self.benches.values():
@@ -341,3 +344,10 @@ class Reconciler:
             self.table.renew(await write_status(self.api, rollout, status))
         except NotFoundError:
             self.gone(key, rollout.metadata.uid)
+
+
+def _let_go(rollout: ControllerRollout, drawn: Plan) -> bool:
+    """Tell whether carrying out a plan ended a rollout: the finalizer that held it is off."""
+    metadata = rollout.metadata
+    held = metadata.deletion_timestamp is not None and {*metadata.finalizers} <= {FINALIZER}
+    return held and RemoveFinalizer() in drawn.actions
