@@ -71,10 +71,10 @@ async def test_a_missing_token_is_a_matter_of_configuration(faulty, connect, tmp
 async def test_a_server_that_is_down(connect, told):
     found = await trouble(connect(f"http://127.0.0.1:{free_port()}"))
     assert found.trouble is Trouble.UNREACHABLE
-    assert [asking.trouble for asking in told] == [Trouble.UNREACHABLE]
+    assert [asking.trouble for asking in told] == [Trouble.UNREACHABLE, Trouble.UNREACHABLE]
 
 
-async def test_a_connection_that_was_cut_is_tried_once_more(faulty, connect):
+async def test_what_was_cut_is_asked_once_more(faulty, connect):
     faulty.cut = 1
     assert await connect(faulty.url).instant("up", 1.0, list) == []
     faulty.cut = 2
@@ -116,7 +116,8 @@ ANSWERS = [
 async def test_what_is_no_answer(faulty, connect, told, status, body, expected):
     faulty.status, faulty.body = status, body
     assert (await trouble(connect(faulty.url))).trouble is expected
-    assert [asking.trouble for asking in told] == [expected]
+    times = 2 if expected is Trouble.STATUS else 1  # the others are so the next time, too
+    assert [asking.trouble for asking in told] == [expected] * times
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from pecr_rollout.telemetry.session import Answer, Session
 _WORKERS: Final = 2
 _UNCERTAIN: Final = 1.0  # seconds; beyond, the time is asked for again
 _GRACE: Final = 5.0  # seconds over both timeouts, for the work on an answer
+_FOR_THE_MOMENT: Final = frozenset({Trouble.UNREACHABLE, Trouble.STATUS})
+_AGAIN_AFTER: Final = 0.1  # seconds
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 Result = TypeVar("Result")
@@ -95,7 +97,7 @@ class Prometheus:
             PrometheusUnavailable: there is no answer that can be used.
         """
         params = {"time": _text(at), **self._limit()}
-        return await self._run(
+        return await self._ask(
             "instant", lambda connect: read(_samples(connect.custom_query(query, params=params)))
         )
 
@@ -114,7 +116,7 @@ class Prometheus:
         """
         # The library rounds both times to seconds; the parameters that come after are exact.
         params = {"start": _text(start), "end": _text(end), **self._limit()}
-        return await self._run(
+        return await self._ask(
             "range",
             lambda connect: read(
                 _series(
@@ -130,7 +132,7 @@ class Prometheus:
             PrometheusUnavailable: there is no answer that can be used.
         """
         if self.clock.uncertainty > _UNCERTAIN or self._doubted:
-            await self._run("instant", self._ask_time)
+            await self._ask("instant", self._ask_time)
         return self.clock.now()
 
     def close(self) -> None:
@@ -142,6 +144,16 @@ class Prometheus:
     def _limit(self) -> dict[str, str]:
         """Let the server give up when we do."""
         return {"timeout": _text(self.server.timeout)}
+
+    async def _ask(self, kind: str, work: Callable[[PrometheusConnect], Result]) -> Result:
+        """Do some work, and once more where that may help: a preflight needs a dozen answers."""
+        try:
+            return await self._run(kind, work)
+        except PrometheusUnavailable as error:
+            if error.trouble not in _FOR_THE_MOMENT:
+                raise
+        await asyncio.sleep(_AGAIN_AFTER)
+        return await self._run(kind, work)
 
     async def _run(self, kind: str, work: Callable[[PrometheusConnect], Result]) -> Result:
         """Do some work in a thread, and tell what it cost."""

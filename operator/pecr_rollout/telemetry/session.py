@@ -7,7 +7,6 @@ error.
 
 import json
 import time
-from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
@@ -90,10 +89,8 @@ class Session(requests.Session):
         return self._last
 
     def _open(self, method: str, url: str, params: dict[str, str] | None) -> requests.Response:
-        """Ask; once more where a kept connection turns out to be cut."""
         post = method == "POST"
-        ask = partial(
-            super().request,
+        return super().request(
             method,
             url,
             data=params if post else None,
@@ -103,12 +100,6 @@ class Session(requests.Session):
             allow_redirects=False,
             stream=True,
         )
-        try:
-            return ask()
-        except (requests.Timeout, requests.exceptions.SSLError):
-            raise
-        except requests.ConnectionError:
-            return ask()
 
     def _authorization(self) -> dict[str, str]:
         if self._server.token_file is None:
