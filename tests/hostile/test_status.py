@@ -13,6 +13,7 @@ from lifecycle.words import ONE_STEP
 from lifecycle.world import World
 from pecr_rollout.api.status import Phase, Status
 from pecr_rollout.lifecycle.actions import WriteReport
+from pecr_rollout.lifecycle.observation import FIGURES_EVERY
 from pecr_rollout.lifecycle.plan import plan, worth_writing
 
 STATUS = schema()["status"]
@@ -90,7 +91,7 @@ def test_no_garbage_is_a_bug(phase):
             unreadable += 1  # it stalls alone, as runtime/unreadable.py says
             continue
         drawn = plan(observation)
-        worth_writing(observation.rollout.status, drawn.status, world.now)
+        worth_writing(observation.rollout.status, drawn.status, world.now, FIGURES_EVERY)
         Status.model_validate_json(drawn.status.model_dump_json(by_alias=True))
         for action in drawn.actions:
             if isinstance(action, WriteReport):

@@ -103,13 +103,13 @@ def test_figures_alone_are_written_once_in_a_while():
     other = Status(signals=[signal_status(verdict("a", State.UNKNOWN), 101.0)])
     now = 1_800_000_000.0
     written = one.model_copy(update={"figures_at": "2027-01-15T08:00:00Z"})
-    assert not worth_writing(written, written, now)
-    assert not worth_writing(written, two, now + 59)
-    assert worth_writing(written, two, now + 60)
-    assert worth_writing(written, other, now)
-    assert worth_writing(written, two.model_copy(update={"message": "x"}), now)
+    assert not worth_writing(written, written, now, 60.0)
+    assert not worth_writing(written, two, now + 59, 60.0)
+    assert worth_writing(written, two, now + 60, 60.0)
+    assert worth_writing(written, other, now, 60.0)
+    assert worth_writing(written, two.model_copy(update={"message": "x"}), now, 60.0)
     begun = signal_status(verdict("a", State.WITHIN, since=now), 100.0)
-    assert worth_writing(written, Status(signals=[begun]), now), "a row of breaches begins"
+    assert worth_writing(written, Status(signals=[begun]), now, 60.0), "a row of breaches begins"
 
 
 def test_nothing_is_written_while_nothing_changes():

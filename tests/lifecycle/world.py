@@ -19,6 +19,7 @@ from pecr_rollout.judge.verdict import Judgement
 from pecr_rollout.lifecycle import actions
 from pecr_rollout.lifecycle.draft import Note, Plan
 from pecr_rollout.lifecycle.observation import (
+    FIGURES_EVERY,
     Clone,
     Cluster,
     Finding,
@@ -558,7 +559,7 @@ class World:
 
     def _record(self, rollout: ControllerRollout, drawn: Plan) -> bool:
         drawn = replace(drawn, status=without(drawn.status, self._tell(rollout)))
-        if not worth_writing(rollout.status, drawn.status, self.now):
+        if not worth_writing(rollout.status, drawn.status, self.now, FIGURES_EVERY):
             assert not drawn.notes, "what is told is not recorded"
             return False
         self._live()
@@ -703,7 +704,7 @@ class World:
         for text in texts:
             _check_text(text)
         if drawn.due is not None and drawn.due <= self.now:
-            assert drawn.actions or worth_writing(old, new, self.now), (
+            assert drawn.actions or worth_writing(old, new, self.now, FIGURES_EVERY), (
                 f"{drawn.row} is due at once and does nothing"
             )
         if drawn.row in ("gone", "drift") and drawn.stalled:

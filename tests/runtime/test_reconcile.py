@@ -169,9 +169,10 @@ async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() 
     reconciler = Reconciler(
         Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
     )
-    for body in (there, rollout_body("ns", "gone"), other):
+    gone = rollout_body("ns", "gone")
+    gone["metadata"]["uid"] = "another"
+    for body in (there, gone, other):
         reconciler.table.put(body)
-    reconciler.table.get(Key("ns", "gone"))["metadata"]["uid"] = "another"
     await reconciler.look_for_gone("ns")
     assert {key.name for key in reconciler.table if key.namespace == "ns"} == {"rlm-engine"}
     assert len(list(reconciler.table)) == 2, "another namespace is not looked at"
@@ -207,6 +208,14 @@ def body(version: int, status: dict[str, object], **metadata: object) -> dict[st
     common = {"namespace": KEY.namespace, "name": KEY.name, "uid": "u", "generation": 1}
     whole = {**common, "resourceVersion": str(version), **metadata}
     return {"metadata": whole, "spec": {}, "status": status}
+
+
+@pytest.mark.parametrize(("judged", "every"), [(1, 60.0), (100, 60.0), (400, 240.0), (2000, 300.0)])
+def test_the_more_are_judged_the_older_figures_may_be(
+    reconciler: Reconciler, judged: int, every: float
+) -> None:
+    reconciler.benches = {"default": range(judged)}
+    assert reconciler._figures_every() == every
 
 
 async def test_evidence_alone_is_no_reason_to_look_again(

@@ -1,6 +1,7 @@
 """Bounds on a rate from counts."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import inf, log, sqrt
 
 _HALVINGS = 60  # of an interval of width 1: beyond a float's precision
@@ -20,6 +21,7 @@ def wilson_lower(bad: float, total: float, z: float) -> float:
     return max(0.0, (centre - spread) / (1 + z2 / total))
 
 
+@lru_cache(maxsize=1024)  # of a recorded baseline the same is asked for again and again
 def chernoff_upper(bad: float, total: float, alpha: float) -> float:
     """Give a rate that the true one exceeds with probability `alpha` at most, whatever it is.
 
@@ -28,8 +30,8 @@ def chernoff_upper(bad: float, total: float, alpha: float) -> float:
     """
     if total <= 0:
         return 1.0
-    rate = bad / total
-    return _border(lambda q: total * _divergence(rate, q) <= log(1 / alpha), rate, 1.0)
+    rate, most = bad / total, log(1 / alpha)
+    return _border(lambda q: total * _divergence(rate, q) <= most, rate, 1.0)
 
 
 def chernoff_lower(bad: float, total: float, alpha: float) -> float:

@@ -20,9 +20,6 @@ from pecr_rollout.lifecycle.observation import Observation
 from pecr_rollout.lifecycle.situation import Situation
 from pecr_rollout.lifecycle.stages import judging_text
 
-FIGURES_EVERY = 60.0
-"""Seconds between two writes of a status that only refresh figures."""
-
 
 def with_evidence(observation: Observation) -> Observation:
     """Give the observation with the judge's verdicts in its status."""
@@ -90,7 +87,8 @@ def keep_judging(s: Situation) -> Plan:
 def _unchanged_until(s: Situation) -> float:
     """Give when time alone changes something: figures are due, the hold or maxDuration ends."""
     written = epoch(s.status.figures_at) if s.status.figures_at else s.now
-    times = [written + FIGURES_EVERY, s.now + FIGURES_EVERY, s.decision_due]
+    every = s.observation.figures_every
+    times = [written + every, s.now + every, s.decision_due]
     if s.status.window is not None:
         times.append(s.status.window.since + s.hold)
     return min(at for at in times if at > s.now)
@@ -124,7 +122,7 @@ def _promotion(s: Situation) -> list[str]:
     return [f"AwaitingPromotion: to promote, run: {command}"]
 
 
-def worth_writing(old: Status, new: Status, now: float, every: float = FIGURES_EVERY) -> bool:
+def worth_writing(old: Status, new: Status, now: float, every: float) -> bool:
     """Tell whether a status is to be written: on a change, but for figures once in a while.
 
     Args:

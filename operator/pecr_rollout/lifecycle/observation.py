@@ -11,6 +11,9 @@ from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import FiguresStatus
 from pecr_rollout.judge.verdict import Judgement
 
+FIGURES_EVERY = 60.0
+"""Seconds between two writes of a status that only refresh figures, at least."""
+
 
 class Progress(StrEnum):
     """How far a Deployment's roll-out is."""
@@ -247,6 +250,7 @@ class Observation:
         preflight: the checks' outcome; only in stage Preparing.
         judgement: the judge's verdicts over the current window; only in stage Judging.
         figures: what people look at beside the verdicts.
+        figures_every: seconds between two writes of a status that only refresh figures.
     """
 
     rollout: ControllerRollout
@@ -255,3 +259,4 @@ class Observation:
     preflight: Preflight | None = None
     judgement: Judgement | None = None
     figures: FiguresStatus | None = None
+    figures_every: float = FIGURES_EVERY

@@ -30,7 +30,7 @@ from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
 from pecr_rollout.lifecycle.draft import Plan
-from pecr_rollout.lifecycle.observation import Cluster, Observation
+from pecr_rollout.lifecycle.observation import FIGURES_EVERY, Cluster, Observation
 from pecr_rollout.lifecycle.outbox import without
 from pecr_rollout.lifecycle.plan import blocked, plan, worth_writing
 from pecr_rollout.lifecycle.situation import Situation, judged
@@ -45,6 +45,10 @@ from pecr_rollout.runtime.table import Body, Table, Watched, same_but_evidence
 from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.runtime.unreadable import stall, stall_unreadable
 
+FIGURES_APART: Final = 0.6
+"""Seconds between two writes, of whatever rollouts, that only refresh figures; less if they would
+be older than FIGURES_OLDEST."""
+FIGURES_OLDEST: Final = 300.0
 RETRY_AFTER: Final = 1.0
 """Seconds until what the API server did not take is tried again."""
 BLOCKED_RETRY: Final = 30.0
@@ -101,12 +105,14 @@ class Reconciler:
         A status alone was written by us, and told before the answer to the write was read: the
         cluster is as it was seen.
         """
+        if not self.table.is_news(body):
+            return
         known = self.table.get(key)
-        if self.table.put(body):
-            if known is not None and same_but_evidence(known, body):
-                self.queue.add(key)
-            else:
-                self.outdate(key)
+        self.table.replace(body)
+        if known is not None and same_but_evidence(known, body):
+            self.queue.add(key)
+        else:
+            self.outdate(key)
 
     def changed(self, watched: Watched) -> None:
         """Wake the rollouts that depend on an object."""
@@ -221,7 +227,7 @@ class Reconciler:
         except ClusterError:
             self.queue.add(key, RETRY_AFTER)
             return
-        if self.table.get(key) is None:
+        if key not in self.table:
             return
         if not found:  # gone, or no longer ours
             self.gone(key, known["metadata"]["uid"])
@@ -255,8 +261,8 @@ class Reconciler:
                 blocked(observation, type(error).__name__.removesuffix("Error"), str(error)),
                 due=observation.now + BLOCKED_RETRY,
             )
-        await self._record(key, rollout, drawn, observation.now)
-        if _let_go(rollout, drawn) and self.table.get(key) is not None:
+        await self._record(key, rollout, drawn, observation)
+        if _let_go(rollout, drawn) and key in self.table:
             self.gone(key, rollout.metadata.uid)  # no watch may ever tell of it
 
     async def _stall(self, key: Key, body: Body, error: ValidationError) -> None:
@@ -298,7 +304,17 @@ class Reconciler:
             return observation
         rollout, snapshot = situation.rollout, situation.cluster.snapshot
         seat = bench.hear(key, open_case(rollout, situation.spec, who, snapshot))
-        return replace(observation, judgement=seat.judgement, figures=seat.figures)
+        return replace(
+            observation,
+            judgement=seat.judgement,
+            figures=seat.figures,
+            figures_every=self._figures_every(),
+        )
+
+    def _figures_every(self) -> float:
+        """Give how old figures in a status may be: of many, their writes would be half the bill."""
+        judged = sum(map(len, self.benches.values()))
+        return min(max(FIGURES_EVERY, judged * FIGURES_APART), FIGURES_OLDEST)
 
     async def _carry_out(
         self, key: Key, rollout: ControllerRollout, cluster: Cluster, drawn: Plan
@@ -308,15 +324,18 @@ class Reconciler:
         for action in drawn.actions:
             await execute(self.api, rollout, cluster, action)
 
-    async def _record(self, key: Key, rollout: ControllerRollout, drawn: Plan, now: float) -> None:
+    async def _record(
+        self, key: Key, rollout: ControllerRollout, drawn: Plan, observation: Observation
+    ) -> None:
+        now, every = observation.now, observation.figures_every
         # what is told here was recorded by an earlier write, and goes off the record with this one
         status = without(drawn.status, await self.teller.tell(rollout))
-        if worth_writing(rollout.status, status, now):
+        if worth_writing(rollout.status, status, now, every):
             status = status.model_copy(update={"figures_at": instant(now)})
             await self._write(key, rollout, status)
             self._log(rollout, drawn)
             self.metrics.planned(rollout, drawn)
-        if self.table.get(key) is None:
+        if key not in self.table:
             return  # it went meanwhile: nothing of it is shown any more
         opened = status.incident.opened_at if status.incident else None
         self.metrics.show(key, status, epoch(opened) if opened else None)
