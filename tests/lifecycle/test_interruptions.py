@@ -39,6 +39,17 @@ def writes(world: World, since: int) -> list[actions.Action]:
     return [action for _, action in world.log[since:] if isinstance(action, kinds)]
 
 
+@EVERY
+def test_nothing_comes_before_the_cure(mode):
+    world = at(Phase.CANARY, Stage.JUDGING, MODES[mode])
+    world.mood = "bad"
+    since = len(world.log)
+    world.to_stage(Phase.FALLBACK, Stage.ROLLING_OUT)
+    done = [action for _, action in world.log[since:]]
+    assert done[: len(writes(world, since))] == writes(world, since)
+    assert any(isinstance(action, actions.MarkIncident) for action in done)
+
+
 # Deletion
 
 

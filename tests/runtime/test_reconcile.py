@@ -1,5 +1,7 @@
 """The reconciler's memory of what it saw: never older than what a watch told."""
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.builders import rollout, rollout_body
@@ -9,7 +11,7 @@ from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
-from pecr_rollout.lifecycle.observation import Cluster
+from pecr_rollout.lifecycle.observation import Cluster, Lock
 from pecr_rollout.runtime import reconcile
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.metrics import Metrics
@@ -80,6 +82,26 @@ async def test_while_pods_roll_every_look_is_new(
     rolling = JUDGING.model_copy(update={"status": status})
     first = await reconciler._cluster(KEY, rolling)
     assert await reconciler._cluster(KEY, rolling) is not first
+
+
+async def test_what_was_judged_is_written_without_another_look(
+    reconciler: Reconciler, looks: list[Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look is nine requests before the cure; only the locks have no watch."""
+    locks = (Lock("lease", "deployment/pecr-controller", "uid"),)
+
+    async def read_locks(*_: object) -> tuple[Lock, ...]:
+        return locks
+
+    monkeypatch.setattr("pecr_rollout.cluster.observe.read_locks", read_locks)
+    status = Status(phase=Phase.FALLBACK, stage=Stage.WRITING)
+    writing = JUDGING.model_copy(update={"status": status})
+    seen = await reconciler._cluster(KEY, JUDGING)
+    assert await reconciler._cluster(KEY, writing) == replace(seen, locks=locks)
+    assert len(looks) == 1
+    reconciler.outdate(KEY)
+    await reconciler._cluster(KEY, writing)
+    assert len(looks) == 2, "a watch told of a change"
 
 
 async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,15 @@ async def observe(api: Api, rollout: ControllerRollout) -> Cluster:
     return cluster
 
 
+async def observe_locks(api: Api, rollout: ControllerRollout, seen: Cluster) -> Cluster:
+    """Observe anew what no watch tells of and no precondition guards: whether the locks are ours.
+
+    Raises:
+        ClusterError: the API server did not answer as it should; nothing is known.
+    """
+    return replace(seen, locks=await read_locks(api, rollout, subjects(rollout, seen.snapshot)))
+
+
 async def _namespace_ends(api: Api, rollout: ControllerRollout) -> bool:
     """Ask by trying: to read the namespace would be a right more.
 

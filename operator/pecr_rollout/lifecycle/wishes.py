@@ -161,19 +161,28 @@ def drift_of_others(s: Situation) -> str:
     return "; ".join(text for place in untouched_places(s) for text in place.differences)
 
 
-def hold_locks(s: Situation) -> Iterator[Action]:
+def hold_locks(s: Situation) -> tuple[Action, ...]:
     """Give what keeps the locks ours, with the open incident (or none) on them."""
-    uid = s.rollout.metadata.uid
-    incident = s.status.incident.id if s.status.incident else None
-    if any(lock.holder != uid for lock in s.cluster.locks):
+    return (*_acquire_locks(s), *_mark_incident(s))
+
+
+def _acquire_locks(s: Situation) -> Iterator[Action]:
+    if any(lock.holder != s.rollout.metadata.uid for lock in s.cluster.locks):
         yield AcquireLocks(s.subjects)
+
+
+def _mark_incident(s: Situation) -> Iterator[Action]:
+    incident = s.status.incident.id if s.status.incident else None
     if any(lock.incident != incident for lock in s.cluster.locks):
         yield MarkIncident(s.subjects, incident)
 
 
 def carry_out(s: Situation) -> tuple[Action, ...]:
-    """Give the actions that make the recorded environment true, the locks before all writes."""
-    return (*keep_alive(s), *hold_locks(s), *_forward(s))
+    """Give the actions that make the recorded environment true: the locks before all writes.
+
+    The incident comes on them last: nothing is to come before the cure.
+    """
+    return (*keep_alive(s), *_acquire_locks(s), *_forward(s), *_mark_incident(s))
 
 
 def keep_alive(s: Situation) -> tuple[Action, ...]:

@@ -25,7 +25,7 @@ from pecr_rollout.cluster.errors import (
     RefusedError,
 )
 from pecr_rollout.cluster.execute import execute
-from pecr_rollout.cluster.observe import observe
+from pecr_rollout.cluster.observe import observe, observe_locks
 from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
@@ -55,6 +55,9 @@ BLOCKED_RETRY: Final = 30.0
 """Seconds until something that only a person can end is tried again."""
 TRUST_WATCHES: Final = 1800.0
 """Seconds for which an observation holds while no watch says otherwise."""
+
+STEADY: Final = (Stage.JUDGING, Stage.IDLE)
+"""Stages in which nothing is written."""
 
 WOKEN_BY_EVALUATION: Final = ("judging", "inconclusive")
 """Rows after which an evaluation is the wake-up: the first with news, or the first when due."""
@@ -285,11 +288,16 @@ class Reconciler:
         return self._judge(key, situation, bench)
 
     async def _cluster(self, key: Key, rollout: ControllerRollout) -> Cluster:
-        """Look at the cluster, unless nothing can have changed since the last look."""
-        known = self.seen.get(key)
-        steady = rollout.status.stage in (Stage.JUDGING, Stage.IDLE)
-        if known is not None and steady and time.monotonic() - known[0] < TRUST_WATCHES:
-            return known[1]
+        """Look at the cluster, unless nothing can have changed since the last look.
+
+        What is written has preconditions: a change that no watch told of yet is a conflict.
+        """
+        at, known = self.seen.get(key, (0.0, None))
+        if known is not None and time.monotonic() - at < TRUST_WATCHES:
+            if rollout.status.stage in STEADY:
+                return known
+            if rollout.status.stage is Stage.WRITING:
+                return await observe_locks(self.api, rollout, known)
         began, news = time.monotonic(), self.news.get(key, 0)
         cluster = await observe(self.api, rollout)
         if self.news.get(key, 0) == news:  # what changed during the look may not be in it
