@@ -61,4 +61,5 @@ def _key(resource: Resource, obj: Json) -> str:
 
 def _version(obj: Json) -> int:
     """Give an object's version; 0 where it has none, since it was only tried, or is no object."""
-    return int(dig(obj, "metadata", "resourceVersion") or 0)
+    version = str(dig(obj, "metadata", "resourceVersion"))
+    return int(version) if version.isdecimal() else 0
