@@ -17,9 +17,9 @@ from pecr_rollout.judge.evidence import (
     Settings,
     SharedIncident,
 )
-from pecr_rollout.judge.preview import Effect, smallest_effect
+from pecr_rollout.judge.preview import smallest_effect
 from pecr_rollout.judge.signal_judge import SignalJudge, judge
-from pecr_rollout.judge.verdict import Bound, Gist, Judgement, SignalVerdict, State
+from pecr_rollout.judge.verdict import Bound, Effect, Gist, Judgement, SignalVerdict, State
 
 __all__ = [
     "Bound",

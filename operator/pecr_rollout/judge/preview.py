@@ -1,7 +1,7 @@
 """What this traffic can show, said before the start and while nothing is decided yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from math import log, sqrt
 
 from pecr_rollout.judge.betting import (
@@ -22,31 +22,11 @@ from pecr_rollout.judge.borders import (
 from pecr_rollout.judge.evidence import Counts, Question, Settings
 from pecr_rollout.judge.noise import Noise
 from pecr_rollout.judge.trigger import EVENTS
+from pecr_rollout.judge.verdict import Effect
 from pecr_rollout.judge.wording import preview_sentence
 
 _MARGIN = 2.5  # nats above the bound, so that most canaries of this rate reach it, not half
 _STEADY = 1.75  # standard deviations over the limit, so that few windows break the row
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What can be expected of a judgement.
-
-    Attributes:
-        rate: the smallest rate of the canary that will most likely show as a breach within `hold`;
-            None where even 100 % would not.
-        within_after: seconds after which a canary as good as the fleet will most likely be
-            `Within`, at least `hold`; None where it never will be.
-        enough_requests: whether the trigger's longest window holds `min_requests`.
-        decides: whether both verdicts can be reached: a breach within `hold`, and `Within` ever.
-        sentence: the same in words.
-    """
-
-    rate: float | None
-    within_after: float | None
-    enough_requests: bool
-    decides: bool
-    sentence: str
 
 
 def smallest_effect(
@@ -77,13 +57,7 @@ def smallest_effect(
     rate = least_rate(question, settings, now, draw) if enough else None
     after = _within_after(question, settings, now, draw) if enough else None
     effect = Effect(rate, after, enough, rate is not None and after is not None, "")
-    return Effect(
-        rate,
-        after,
-        enough,
-        effect.decides,
-        preview_sentence(question, settings, canary_rps, effect),
-    )
+    return replace(effect, sentence=preview_sentence(question, settings, canary_rps, effect))
 
 
 def least_rate(question: Question, settings: Settings, now: Borders, draw: Draw) -> float | None:

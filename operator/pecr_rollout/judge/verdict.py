@@ -1,4 +1,4 @@
-"""What the judge says: one verdict a signal, one judgement of all of them."""
+"""What the judge says: a verdict a signal, a judgement of all, and what to expect of one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pecr_rollout.judge.evidence import Counts, Kind, Reason
 
-__all__ = ["Bound", "Gist", "Judgement", "Kind", "Reason", "SignalVerdict", "State"]
+__all__ = ["Bound", "Effect", "Gist", "Judgement", "Kind", "Reason", "SignalVerdict", "State"]
 
 
 class State(StrEnum):
@@ -125,3 +125,24 @@ class Judgement:
     def straight_to_safest(self) -> bool:
         """Tell whether to skip the steps in between: more than half of the requests fail."""
         return any(signal.safest for signal in self.breaches)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What can be expected of a judgement.
+
+    Attributes:
+        rate: the smallest rate of the canary that will most likely show as a breach within `hold`;
+            None where even 100 % would not.
+        within_after: seconds after which a canary as good as the fleet will most likely be
+            `Within`, at least `hold`; None where it never will be.
+        enough_requests: whether the trigger's longest window holds `min_requests`.
+        decides: whether both verdicts can be reached: a breach within `hold`, and `Within` ever.
+        sentence: the same in words.
+    """
+
+    rate: float | None
+    within_after: float | None
+    enough_requests: bool
+    decides: bool
+    sentence: str

@@ -1,15 +1,9 @@
 """Sentences that a person can check by hand."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from pecr_rollout.judge.evidence import Counts, Kind, Question, Reason, Settings
-from pecr_rollout.judge.verdict import SignalVerdict, State
-
-if TYPE_CHECKING:
-    from pecr_rollout.judge.preview import Effect
+from pecr_rollout.judge.verdict import Effect, SignalVerdict, State
 
 _WHY = {
     Reason.NO_SERIES: "Prometheus has no series for these pods",
