@@ -75,6 +75,7 @@ def _fill(world: World, count: int, driven: int) -> None:
         world.fill(driven)
         with Operator(world.cluster, BUILD / "operator.log"):
             world.roll_out(driven)
+        time.sleep(3 * INTERVAL)  # windows begin after the settling time
     if missing := list(range(max(there, driven), count)):
         prepare(world, missing)
         time.sleep(2 * INTERVAL)  # its window has begun, and been scraped
