@@ -124,7 +124,7 @@ def _report(
         "seconds": round(costs[-1].at - costs[0].at),
         "cycles": sum(runs.values()) - len(runs),
         "events": sum(events.values()),
-        "memory_mib": [round(early["memory"], 1), round(late["memory"], 1)],
+        "memory_mib": _by_quarter(costs),
         "memory_last_mib": round(costs[-1].memory / 2**20, 1),
         "reconcile_errors": errors,
         "lost": lost,
@@ -133,9 +133,15 @@ def _report(
     }
 
 
+def _by_quarter(costs: Sequence[Cost]) -> list[float]:
+    """Give the median of the resident memory in each quarter of the time, in MiB."""
+    size = max(1, len(costs) // 4)
+    quarters = [costs[at : at + size] for at in range(0, 4 * size, size)]
+    return [round(statistics.median(c.memory for c in some) / 2**20, 1) for some in quarters]
+
+
 def _half(costs: Sequence[Cost]) -> dict[str, float]:
     return {
-        "memory": statistics.median(cost.memory for cost in costs) / 2**20,
         "threads": statistics.median(cost.threads for cost in costs),
         "files": statistics.median(cost.files for cost in costs),
     }

@@ -28,6 +28,8 @@ INTERVAL: Final = 30
 SCRAPES: Final = "15s"
 QUICK: Final = {"scale": "quick"}
 """Label of the pods that are scraped every second: those that will break."""
+KEEP_EVENTS: Final = "--event-ttl=6h"
+"""By default an Event goes after an hour, and the soak counts all of its own."""
 ROLLOUTS: Final = "/apis/pecr.dev/v1alpha1/controllerrollouts"
 
 AUDIT: Final = {
@@ -150,7 +152,9 @@ class World:
         """Attach to the cluster of a folder, or start one there that stays."""
         if (folder / "state.json").exists():
             return cls(LocalCluster.attach(folder), say)
-        options = Options(nodes=4, scrape_interval=scrapes, audit_policy=AUDIT)
+        options = Options(
+            nodes=4, scrape_interval=scrapes, audit_policy=AUDIT, apiserver_args=(KEEP_EVENTS,)
+        )
         cluster = LocalCluster(folder, options, detached=True)
         cluster.start()
         world = cls(cluster, say)
