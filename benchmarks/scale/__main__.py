@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--driven", type=int, default=50, help="rollouts that the operator drives into analysis"
     )
-    parser.add_argument("--seconds", type=float, default=120, help="for which it is watched")
+    parser.add_argument("--seconds", type=float, default=330, help="for which it is watched")
     parser.add_argument("--profile", type=Path, help="where a profile of the operator is written")
     parser.add_argument("--write", action="store_true", help="renew docs/ with the results")
     return parser.parse_args()
