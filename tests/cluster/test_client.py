@@ -204,6 +204,15 @@ async def test_and_given_up(server, answers, asked):
     assert len(server.asked) == asked
 
 
+async def test_what_a_name_makes_one_can_be_created_again_and_again(server):
+    cut_short = (409, {"reason": "AlreadyExists"}, {})
+    server.answers = [BUSY, BUSY, cut_short]
+    async with connected(server) as api:
+        with pytest.raises(AlreadyExistsError):
+            await api.create(CONFIG_MAPS, version(1), again=True)
+    assert len(server.asked) == 3
+
+
 async def test_a_write_is_never_tried_again_by_itself(server):
     server.answers = [BUSY, GOOD]
     async with connected(server) as api:

@@ -118,14 +118,22 @@ class Api:
                 return found
             query = {**query, "continue": following}
 
-    async def create(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> Json:
+    async def create(
+        self, resource: Resource, obj: Json, *, dry_run: bool = False, again: bool = False
+    ) -> Json:
         """Create an object.
+
+        Args:
+            resource: its kind.
+            obj: what to create.
+            dry_run: only try.
+            again: try again where it was refused for the moment; the name may be taken by then.
 
         Raises:
             AlreadyExistsError: the name is taken.
         """
         path = _path(resource, obj["metadata"]["namespace"])
-        send = self._ask if dry_run else self._send
+        send = self._ask if dry_run or again else self._send
         return await send("create", resource, path, body=obj, query=_write(dry_run))
 
     async def merge(
@@ -213,7 +221,7 @@ class Api:
         query: Mapping[str, str] | None = None,
         media: str = _PLAIN,
     ) -> Json:
-        """Send what changes nothing, again where it was refused for the moment or the answer old.
+        """Send what can be repeated, again where it was refused for the moment or the answer old.
 
         One look, or one preflight, needs many answers and all of them.
         """

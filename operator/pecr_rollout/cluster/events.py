@@ -38,13 +38,14 @@ class Announcement:
 async def announce(
     api: Api, rollout: ControllerRollout, announcement: Announcement, *, dry_run: bool = False
 ) -> bool:
-    """Write an Event.
+    """Write an Event; whatever is tried, its name makes it one.
 
     Returns:
         Whether it is new; False where it had been written before.
     """
     try:
-        await api.create(EVENTS, event_manifest(rollout, announcement), dry_run=dry_run)
+        event = event_manifest(rollout, announcement)
+        await api.create(EVENTS, event, dry_run=dry_run, again=True)
     except AlreadyExistsError:
         return False
     return True
