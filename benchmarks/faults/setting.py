@@ -22,6 +22,8 @@ from localcluster.pytest_plugin import TargetNamespace
 from pecrfleet.kube import KubeUnreachable
 
 LOOK_EVERY = 0.1
+REFUSED = "pecr-rollout: cannot run: "
+"""What it says where the API server gives no answer at its start; then it ends."""
 BUG = "this is a bug of the operator"
 
 
@@ -64,8 +66,9 @@ class Guarded:
 
 
 def _wrong(level: str, message: str) -> bool:
-    """Tell a bug or a traceback from a line that a kill cut in the middle."""
-    return BUG in message or (level == "RAW" and not message.startswith("{"))
+    """Tell a bug or a traceback from a line that a kill cut and from a refused start."""
+    said = message.startswith(("{", REFUSED))
+    return BUG in message or (level == "RAW" and not said)
 
 
 class Setting:
