@@ -124,20 +124,16 @@ def answer_drift(s: Situation) -> Plan:
     fallback = s.status.fallback
     ours = drift_of_ours(s) if s.phase is Phase.FALLBACK else ""
     if ours and fallback is not None and not fallback.put_back:
-        return (
-            move(  # recorded first: a status of another time is refused before anything is written
-                s,
-                "drift",
-                f"A safer setting was changed by somebody else and is put back, once: {ours}.",
-                stage=Stage.WRITING,
-                event="DriftPutBack",
-                warning=True,
-                done="It writes the safer setting again, once, and judges in a fresh window.",
-                changes={
-                    "fallback": fallback.model_copy(update={"put_back": True}),
-                    "window": None,
-                },
-            )
+        # Recorded first: a status of another time is refused before anything is written.
+        return move(
+            s,
+            "drift",
+            f"A safer setting was changed by somebody else and is put back, once: {ours}.",
+            stage=Stage.WRITING,
+            event="DriftPutBack",
+            warning=True,
+            done="It writes the safer setting again, once, and judges in a fresh window.",
+            changes={"fallback": fallback.model_copy(update={"put_back": True}), "window": None},
         )
     owner = s.rollout.spec.rollback_owner
     waits = "No guard" if s.phase is Phase.COMPLETED else "No progress"

@@ -223,11 +223,12 @@ class Bench:
             self._say_unavailable([key], error)
         due = [s.case.due(k, until, s.last) for k, s in seats.items() if s.case.since < until]
         collected = await self.collector.collect(due) if due else {}
-        await self._read_figures({k: s for k, s in seats.items() if s.figures is None}, until)
+        fresh = {key: seat for key, seat in seats.items() if seat.figures is None}
+        await self._read_figures(fresh, until)
         rested = await self._judge(seats, appointed, collected, until)
         if due:
             self._told(len(due), self.now() - until)
-        await self._read_figures(seats, until)
+        await self._read_figures({k: s for k, s in seats.items() if k not in fresh}, until)
         self._wake_rested(rested)
 
     async def _judge(

@@ -21,7 +21,7 @@ class Watched(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """A body as compressed text: 2 KiB in place of 25 for one that is read twice a minute."""
+    """A body as compressed text: 2 KiB in place of 25 for one that is read now and then."""
 
     uid: str
     version: int
