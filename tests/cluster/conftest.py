@@ -12,7 +12,8 @@ from cluster.builders import rollout_body
 from localcluster import LocalCluster
 from localcluster.pytest_plugin import TargetNamespace
 from pecr_rollout.api.rollout import ControllerRollout, read
-from pecr_rollout.cluster.client import Api, open_api
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.cluster.errors import ConflictError
 from pecr_rollout.cluster.execute import execute
 from pecr_rollout.cluster.observe import observe

@@ -5,7 +5,7 @@ import pytest
 from cluster.builders import EXISTING
 from cluster.conftest import until
 from pecr_rollout.api.status import Status
-from pecr_rollout.cluster.client import open_api
+from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.cluster.locks import lease_name
 from pecr_rollout.cluster.observe import observe
 from pecr_rollout.lifecycle.actions import ApplyClone, TakeSnapshot

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.builders import EXISTING
 from cluster.conftest import until
-from pecr_rollout.cluster.client import open_api
+from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.cluster.observe import observe
 from pecr_rollout.cluster.preflight import preflight
 from pecr_rollout.lifecycle.actions import ApplyClone, WriteFlags

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from kopf._cogs.clients.api import request as authenticated
 
-from pecr_rollout.cluster.client import open_api
+from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.runtime import handlers, main
 from pecr_rollout.runtime.settings import Settings
 

@@ -13,7 +13,8 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from pecr_rollout.api.rollout import FINALIZER, GROUP, PLURAL, VERSION
 from pecr_rollout.cli.problem import Refused
-from pecr_rollout.cluster.client import Api, open_api
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.cluster.errors import ClusterError, NotFoundError
 from pecr_rollout.cluster.resources import ROLLOUTS, dig
 

@@ -1,28 +1,26 @@
 """Requests to the API server: plain dicts in and out, a time limit on each, typed errors, counted.
 
-`kubernetes.aio` gives the connection and the authentication; its generated operations are passed
-by, since they parse every answer into pydantic models (see resources.py).
+`kubernetes.aio` gives the connection (see connection.py); its generated operations are passed by,
+since they parse every answer into pydantic models (see resources.py).
 """
 
 import asyncio
 import json
 import math
-import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
-from urllib.request import getproxies
 
 import aiohttp
-from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client import ApiClient
 
+from pecr_rollout.cluster.crowds import Crowds, Listed
 from pecr_rollout.cluster.errors import (
     ClusterError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     NotLeadingError,
@@ -30,12 +28,14 @@ from pecr_rollout.cluster.errors import (
     error_type,
 )
 from pecr_rollout.cluster.newest import Newest
-from pecr_rollout.cluster.resources import Json, Resource
+from pecr_rollout.cluster.resources import Json, Resource, name_of
 
 MANAGER: Final = "pecr-rollout"
 """The field manager of everything that the operator writes."""
 PAGE: Final = 500
 """Objects in one answer to a list."""
+FOR_EACH: Final = 10
+"""Objects that a list for many may give for each of them; of more, each reads its own."""
 ASK_AGAIN: Final = (0.1, 0.4)
 """Seconds before what changes nothing is tried again; a write is decided anew."""
 LONGEST_PAUSE: Final = 1.0
@@ -52,7 +52,7 @@ Counter = Callable[[str, Resource, int], None]
 """Told of each request: verb, resource, HTTP status (0 where there was no answer)."""
 
 
-def _uncounted(_verb: str, _resource: Resource, _status: int) -> None:
+def uncounted(_verb: str, _resource: Resource, _status: int) -> None:
     """Count nothing."""
 
 
@@ -71,13 +71,15 @@ class Api:
         count: told of each request.
         may_write: gives the seconds in which writing is allowed; 0 or less if it is not.
         newest: what was seen of each object; an older answer is asked for again.
+        crowds: who reads at this moment; many of them are answered together.
     """
 
     client: ApiClient
     timeout: float = 10.0
-    count: Counter = _uncounted
+    count: Counter = uncounted
     may_write: Callable[[], float] = _always
     newest: Newest = field(default_factory=Newest)
+    crowds: Crowds = field(default_factory=Crowds)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """Read one object.
@@ -89,10 +91,15 @@ class Api:
 
     async def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Read one object; None where it is not there."""
-        try:
-            return await self.get(resource, namespace, name)
-        except NotFoundError:
-            return None
+        whole = partial(self._whole, resource, namespace)
+        async with self.crowds.enter((resource, namespace), whole) as listed:
+            if listed is not None:
+                found = listed.get(name)
+                return None if found is None else self.newest.take(resource, found)
+            try:
+                return await self.get(resource, namespace, name)
+            except NotFoundError:
+                return None
 
     async def serves(self, resource: Resource) -> bool:
         """Tell whether the API server knows a kind of objects (its CRD may not be installed)."""
@@ -117,6 +124,26 @@ class Api:
             if not following:
                 return found
             query = {**query, "continue": following}
+
+    async def list_at_least(self, resource: Resource, namespace: str, selector: str) -> list[Json]:
+        """Read all objects that a label selector fits, and maybe others of the namespace."""
+        whole = partial(self._whole, resource, namespace)
+        async with self.crowds.enter((resource, namespace), whole) as listed:
+            if listed is not None:
+                return list(listed.values())
+            return await self.list_all(resource, namespace, selector)
+
+    async def _whole(self, resource: Resource, namespace: str, readers: int) -> Listed:
+        """Read all of a namespace by name; None where that is too much for so few, or denied."""
+        query = {"limit": str(min(FOR_EACH * readers, PAGE))}
+        try:
+            page = await self._ask("list", resource, _path(resource, namespace), query=query)
+        except ForbiddenError:
+            return None  # to read one by its name may be allowed
+        if (page.get("metadata") or {}).get("continue"):
+            return None
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}  # not said in a list
+        return {name_of(item): item | kind for item in page.get("items") or ()}
 
     async def create(
         self, resource: Resource, obj: Json, *, dry_run: bool = False, again: bool = False
@@ -351,40 +378,3 @@ def _number(text: Any) -> float | None:  # noqa: ANN401  # a header or a JSON nu
         return float(text)
     except (TypeError, ValueError):
         return None
-
-
-@asynccontextmanager
-async def open_api(
-    kubeconfig: str | None = None,
-    *,
-    context: str | None = None,
-    timeout: float = 10.0,  # noqa: ASYNC109  # a limit for each request
-    count: Counter = _uncounted,
-) -> AsyncIterator[Api]:
-    """Connect, as a kubeconfig says or else as a pod does, and close at the end.
-
-    Args:
-        kubeconfig: its path; without one KUBECONFIG's, else the pod's service account where there
-            is one, else the default path of kubectl.
-        context: of the kubeconfig; its current one if left out.
-        timeout: seconds that one request may take.
-        count: told of each request.
-    """
-    settings = Configuration()
-    # Otherwise each request looks for a netrc file and for proxies, in two hops to a thread.
-    settings.client_session_kwargs = {"trust_env": bool(getproxies())}
-    kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
-    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-        config.load_incluster_config(  # type: ignore[no-untyped-call]
-            client_configuration=settings
-        )
-    else:
-        await config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=kubeconfig,
-            context=context,
-            client_configuration=settings,
-            persist_config=False,
-        )
-    async with ApiClient(settings) as client:
-        client.user_agent = MANAGER
-        yield Api(client, timeout, count)

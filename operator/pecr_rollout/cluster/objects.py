@@ -93,8 +93,8 @@ async def _follow(api: Api, namespace: str, objects: Objects) -> None:
         maps = group.create_task(
             _by_name(api, CONFIG_MAPS, namespace, names - objects.config_maps.keys())
         )
-        sets = [group.create_task(api.list_all(REPLICA_SETS, namespace, s)) for s in selectors]
-        pods = [group.create_task(api.list_all(PODS, namespace, s)) for s in selectors]
+        sets = [group.create_task(api.list_at_least(REPLICA_SETS, namespace, s)) for s in selectors]
+        pods = [group.create_task(api.list_at_least(PODS, namespace, s)) for s in selectors]
     objects.config_maps |= maps.result()
     objects.replica_sets = _joined(sets)
     objects.pods = _joined(pods)

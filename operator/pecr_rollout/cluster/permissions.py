@@ -86,8 +86,9 @@ PERMISSIONS: Final = (
     ),
     Permission(
         LEASES,
-        ("get", "create", "patch", "delete"),
-        "hold what a rollout writes, and keep an open incident on it",
+        ("get", "list", "create", "patch", "delete"),
+        "hold what a rollout writes, and keep an open incident on it; list: many rollouts look at"
+        " theirs at once after a restart",
     ),
     Permission(EVENTS, ("create",), "tell each transition once"),
     Permission(STATEFUL_SETS, ("list",), "preflight: who else reads the ConfigMap"),

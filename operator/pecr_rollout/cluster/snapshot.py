@@ -79,7 +79,8 @@ def _pair(counts: Any) -> tuple[float, float]:  # noqa: ANN401  # a JSON list
 
 async def _revisions(api: Api, rollout: ControllerRollout) -> list[Json]:
     namespace = rollout.metadata.namespace
-    found = await api.list_all(CONTROLLER_REVISIONS, namespace, selector(rollout, SNAPSHOT))
+    snapshots = selector(rollout, SNAPSHOT)  # nothing else of the kind is ours
+    found = await api.list_at_least(CONTROLLER_REVISIONS, namespace, snapshots)
     return [revision for revision in found if is_owned(revision, rollout)]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import kopf
 
 from pecr_rollout.api.rollout import GROUP, PLURAL
-from pecr_rollout.cluster.client import open_api
+from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.cluster.election import LeaseLostError
 from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.runtime import logs

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from logging import DEBUG, INFO
 from typing import Final
 
@@ -41,6 +42,7 @@ from pecr_rollout.runtime.case import open_case
 from pecr_rollout.runtime.checks import run_checks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
+from pecr_rollout.runtime.settings import CHECKS
 from pecr_rollout.runtime.table import Body, Table, Watched, same_but_evidence
 from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.runtime.unreadable import stall, stall_unreadable
@@ -80,6 +82,7 @@ class Reconciler:
         log_format: plain or json.
         selector: of the labels of the rollouts that are ours; all if empty.
         over: set when nothing is watched any more.
+        checking: who makes preflights.
         seen: the last observation of each rollout, until a watch or a write makes it old.
         news: how often a watch made an observation of each rollout old.
     """
@@ -93,6 +96,7 @@ class Reconciler:
     log_format: str = "plain"
     selector: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    checking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, CHECKS))
     seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
     news: dict[Key, int] = field(default_factory=dict)
 
@@ -283,7 +287,8 @@ class Reconciler:
         situation = Situation(Observation(rollout, cluster, now))
         if wants_preflight(situation):
             known = tuple(self.benches)
-            checks = await run_checks(self.api, bench, known, rollout, cluster)
+            async with self.checking:
+                checks = await run_checks(self.api, bench, known, rollout, cluster)
             return Observation(rollout, cluster, now, preflight=checks)
         return self._judge(key, situation, bench)
 

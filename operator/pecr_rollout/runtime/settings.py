@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-WORKERS: Final = 8
-"""Rollouts reconciled at the same time; each at most once."""
+WORKERS: Final = 50
+"""Rollouts reconciled at the same time; each at most once. Those of a namespace share reads."""
+CHECKS: Final = 8
+"""Preflights at the same time: each is dozens of requests and queries of its own."""
 
 
 @dataclass(frozen=True)
