@@ -1,6 +1,7 @@
 """The operator as a process under its own service account, and what the kernel says of it."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -109,22 +110,26 @@ class Operator:
 
     def metrics(self) -> Samples:
         """Scrape it, as a Prometheus would; before it listens there is nothing."""
+        return {
+            (sample.name.removeprefix(PREFIX), tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(self._scrape())
+            for sample in family.samples
+        }
+
+    def judged(self) -> int:
+        """Give how many it judges; tens of thousands of lines beside it are not read."""
+        found = re.search(rf"^{PREFIX}judged (\S+)", self._scrape(), re.MULTILINE)
+        return int(float(found[1])) if found else 0
+
+    def _scrape(self) -> str:
         assert self._running.poll() is None, f"the operator ended; see {self._log}"
         url = f"http://127.0.0.1:{self._port}/metrics"
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:
-                text = answer.read().decode()
+                text: str = answer.read().decode()
         except (ConnectionError, urllib.error.URLError):
-            return {}
-        return {
-            (sample.name.removeprefix(PREFIX), tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-
-    def value(self, name: str) -> float:
-        """Give the sum of a metric's samples now."""
-        return total(self.metrics(), name)
+            return ""
+        return text
 
 
 def total(samples: Samples, name: str) -> float:

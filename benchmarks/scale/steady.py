@@ -19,9 +19,7 @@ SETTLED: Final = INTERVAL + 20.0
 
 def judged(operator: Operator, world: World, count: int) -> float:
     """Wait until all are judged by this process; give the seconds since its start was asked for."""
-    return world.until(
-        "rollouts are judged", lambda: int(operator.value("judged")), count, every=1.0
-    )
+    return world.until("rollouts are judged", operator.judged, count, every=1.0)
 
 
 def measure(operator: Operator, world: World, count: int, seconds: float) -> Json:

@@ -5,9 +5,14 @@ import pytest
 from cluster.builders import EXISTING
 from cluster.conftest import until
 from pecr_rollout.api.status import Status
+from pecr_rollout.cluster import observe as observing
+from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.connection import open_api
-from pecr_rollout.cluster.locks import lease_name
-from pecr_rollout.cluster.observe import observe
+from pecr_rollout.cluster.errors import ForbiddenError
+from pecr_rollout.cluster.locks import acquire, lease_name
+from pecr_rollout.cluster.observe import observe, observe_all
+from pecr_rollout.cluster.resources import CONFIG_MAPS
+from pecr_rollout.cluster.whole import NotWholeError
 from pecr_rollout.lifecycle.actions import ApplyClone, TakeSnapshot
 from pecr_rollout.lifecycle.observation import Flags, Progress, Snapshot
 
@@ -154,3 +159,55 @@ async def test_what_may_not_be_read_is_said(scene, localcluster):
         cluster = await observe(powerless, rollout)
     assert cluster.target is None
     assert "forbidden" in cluster.unreadable
+
+
+async def test_many_at_once_see_what_each_would_have_seen_alone(scene, requests):
+    scene.namespace.install_target(replicas=2)
+    scene.namespace.install_target(name="second", replicas=1)
+    rollouts = [
+        scene.create(),
+        scene.create("second", target={"deployment": "second", "configMap": "second-env"}),
+        scene.create("lost", target={"deployment": "lost", "configMap": "lost-env"}),
+        scene.create("other", canary=EXISTING),
+    ]
+    await acquire(scene.api, rollouts[0], ("configmap/pecr-controller-env",))
+    await scene.settled(rollouts[0])
+    await scene.settled(rollouts[1])
+    alone = [await scene.observe(one) for one in rollouts]
+    requests.seen.clear()
+    together = [cluster async for _, cluster in observe_all(scene.api, rollouts)]
+    assert together == alone
+    asked = [(verb, plural) for verb, plural, _ in requests.seen]
+    assert {verb for verb, _ in asked} == {"list"}
+    assert len(asked) == len(set(asked)), "each kind once"
+
+
+@pytest.mark.parametrize("why", ["large", "forbidden"])
+async def test_a_namespace_that_is_not_to_be_read_whole(scene, monkeypatch, why):
+    rollout = scene.create()
+    if why == "large":
+        monkeypatch.setattr("pecr_rollout.cluster.client.PAGE", 1)
+
+    async def forbidden(*_):
+        raise ForbiddenError("no")
+
+    if why == "forbidden":
+        monkeypatch.setattr(Api, "list_page", forbidden)
+    for name in ("a", "b"):
+        metadata = {"namespace": scene.name, "name": name}
+        await scene.api.create(CONFIG_MAPS, {"metadata": metadata})
+    with pytest.raises(NotWholeError):
+        _ = [each async for each in observe_all(scene.api, [rollout])]
+
+
+async def test_what_one_meets_is_not_the_others(scene, monkeypatch):
+    first, second = scene.create(), scene.create("second")
+    look = observing._look
+
+    async def fails(reads, rollout):
+        if rollout.metadata.name == first.metadata.name:
+            raise KeyError("nobody thought of this")
+        return await look(reads, rollout)
+
+    monkeypatch.setattr(observing, "_look", fails)
+    assert [one async for one, _ in observe_all(scene.api, [first, second])] == [second]

@@ -1,7 +1,5 @@
 """Under the rights of the table, and nothing more, everything works; and each right is used."""
 
-import asyncio
-
 import pytest
 
 from cluster.builders import EXISTING
@@ -9,8 +7,8 @@ from cluster.conftest import Requests, Scene
 from cluster.test_kept import report, snapshot
 from pecr_rollout.api.status import Status
 from pecr_rollout.cluster.connection import open_api
-from pecr_rollout.cluster.crowds import FEW
 from pecr_rollout.cluster.events import Announcement, announce
+from pecr_rollout.cluster.observe import observe_all
 from pecr_rollout.cluster.permissions import PERMISSIONS
 from pecr_rollout.cluster.preflight import preflight
 from pecr_rollout.cluster.status import write_status
@@ -81,7 +79,7 @@ async def test_under_its_own_service_account(localcluster, namespace, crd):
         rollout = scene.create()
         found = await preflight(api, rollout, await scene.settled(rollout))
         assert [f for f in found if f.severity is Severity.ERROR] == []
-        await asyncio.gather(*(scene.observe(rollout) for _ in range(2 * FEW)))  # by lists
+        assert [one async for one, _ in observe_all(api, [rollout])] == [rollout]
         await everything(scene)
     refused = {seen for seen in requests.seen if seen[2] in (401, 403)}
     assert refused == set()

@@ -137,6 +137,21 @@ async def test_a_case_that_changed_meanwhile_is_not_told_of_the_old_one() -> Non
     assert bench.hear(A, replace(CASE, since=START + TICK)).judgement is None
 
 
+async def test_who_may_be_in_breach_is_judged_first(bench: Bench, woken: list[Key]) -> None:
+    good = replace(CASE, canary=CASE.baseline, baseline=CASE.canary)
+    bench.dismiss(A)
+    bench.hear(A, good)
+    bench.hear(B, CASE)
+    for number in (1, 2, 3):
+        await bench.evaluate([A, B], START + TICK * number + 1)
+    assert bench.hear(B, CASE).suspect
+    assert not bench.hear(A, good).suspect
+    woken.clear()
+    bench.prometheus.down = True  # news for both
+    await bench.evaluate([A, B], START + TICK * 4 + 1)
+    assert woken == [B, A]
+
+
 class TestWithoutPrometheus:
     async def test_nothing_is_known_but_since_when_it_was_bad(self, bench: Bench) -> None:
         before = await judged(bench, 1, 2, 3, 4)

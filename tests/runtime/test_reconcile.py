@@ -1,7 +1,5 @@
 """The reconciler's memory of what it saw: never older than what a watch told."""
 
-from dataclasses import replace
-
 import pytest
 
 from cluster.builders import rollout, rollout_body
@@ -11,8 +9,8 @@ from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
-from pecr_rollout.lifecycle.observation import Cluster, Lock
-from pecr_rollout.runtime import reconcile
+from pecr_rollout.lifecycle.observation import Cluster
+from pecr_rollout.runtime import looks, reconcile
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
@@ -28,80 +26,21 @@ JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stag
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
+def found(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
     """What was observed, one after the other."""
-    found: list[Cluster] = []
+    looked: list[Cluster] = []
 
     async def observe(*_: object) -> Cluster:
-        found.append(Cluster(None, None, (), unreadable=str(len(found))))
-        return found[-1]
+        looked.append(Cluster(None, None, (), unreadable=str(len(looked))))
+        return looked[-1]
 
-    monkeypatch.setattr(reconcile, "observe", observe)
-    return found
+    monkeypatch.setattr(looks, "observe", observe)
+    return looked
 
 
 @pytest.fixture
 def reconciler() -> Reconciler:
     return Reconciler(None, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
-
-
-async def test_one_look_is_enough_while_nothing_changes(
-    reconciler: Reconciler, looks: list[Cluster]
-) -> None:
-    first = await reconciler._cluster(KEY, JUDGING)
-    assert await reconciler._cluster(KEY, JUDGING) is first
-    assert len(looks) == 1
-
-
-async def test_a_change_makes_it_look_again(reconciler: Reconciler, looks: list[Cluster]) -> None:
-    first = await reconciler._cluster(KEY, JUDGING)
-    reconciler.outdate(KEY)
-    assert await reconciler._cluster(KEY, JUDGING) is not first
-
-
-async def test_what_changed_during_a_look_is_looked_at_again(
-    reconciler: Reconciler, looks: list[Cluster], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    still = reconcile.observe
-
-    async def interrupted(*arguments: object) -> Cluster:
-        found = await still(*arguments)
-        reconciler.outdate(KEY)
-        return found
-
-    monkeypatch.setattr(reconcile, "observe", interrupted)
-    first = await reconciler._cluster(KEY, JUDGING)
-    monkeypatch.setattr(reconcile, "observe", still)
-    assert await reconciler._cluster(KEY, JUDGING) is not first
-
-
-async def test_while_pods_roll_every_look_is_new(
-    reconciler: Reconciler, looks: list[Cluster]
-) -> None:
-    status = Status(phase=Phase.CANARY, stage=Stage.ROLLING_OUT)
-    rolling = JUDGING.model_copy(update={"status": status})
-    first = await reconciler._cluster(KEY, rolling)
-    assert await reconciler._cluster(KEY, rolling) is not first
-
-
-async def test_what_was_judged_is_written_without_another_look(
-    reconciler: Reconciler, looks: list[Cluster], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each look is nine requests before the cure; only the locks have no watch."""
-    locks = (Lock("lease", "deployment/pecr-controller", "uid"),)
-
-    async def read_locks(*_: object) -> tuple[Lock, ...]:
-        return locks
-
-    monkeypatch.setattr("pecr_rollout.cluster.observe.read_locks", read_locks)
-    status = Status(phase=Phase.FALLBACK, stage=Stage.WRITING)
-    writing = JUDGING.model_copy(update={"status": status})
-    seen = await reconciler._cluster(KEY, JUDGING)
-    assert await reconciler._cluster(KEY, writing) == replace(seen, locks=locks)
-    assert len(looks) == 1
-    reconciler.outdate(KEY)
-    await reconciler._cluster(KEY, writing)
-    assert len(looks) == 2, "a watch told of a change"
 
 
 async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +52,7 @@ async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.Mo
     async def observe(*_: object) -> Cluster:
         raise KeyError("nobody thought of this")
 
-    monkeypatch.setattr(reconcile, "observe", observe)
+    monkeypatch.setattr(looks, "observe", observe)
     for _ in range(2):
         await reconciler._reconcile_safely(KEY)
     assert editor.edits == 1, "said once"
@@ -175,7 +114,7 @@ async def test_a_rollout_that_was_let_go_is_forgotten_without_being_told(
     async def execute(*given: object) -> None:
         carried_out.append(given[-1])
 
-    monkeypatch.setattr(reconcile, "observe", observe)
+    monkeypatch.setattr(looks, "observe", observe)
     monkeypatch.setattr(reconcile, "execute", execute)
     monkeypatch.setattr(reconcile, "worth_writing", lambda *_: False)
     body = rollout_body("ns")
@@ -215,7 +154,7 @@ async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
 
 
 async def test_the_time_is_prometheus_s_even_before_anything_is_judged(
-    looks: list[Cluster],
+    found: list[Cluster],
 ) -> None:
     """The operator's own clock may be wrong by an hour: its window would begin in the future."""
     bench = Bench(Server(traffic(1, 0.0)), lambda _key, _delay: None)
@@ -241,14 +180,14 @@ def test_the_more_are_judged_the_older_figures_may_be(
 
 
 async def test_evidence_alone_is_no_reason_to_look_again(
-    reconciler: Reconciler, looks: list[Cluster]
+    reconciler: Reconciler, found: list[Cluster]
 ) -> None:
     """A watch may tell of our own write before we have read the answer to it."""
     judging = {"phase": "Canary", "stage": "Judging", "run": 1}
     reconciler.heard(KEY, body(1, judging))
-    first = await reconciler._cluster(KEY, JUDGING)
+    first = await reconciler.looks.at(KEY, JUDGING)
     reconciler.heard(KEY, body(2, {**judging, "signals": [1], "figuresAt": "now", "slo": "Within"}))
-    assert await reconciler._cluster(KEY, JUDGING) is first
+    assert await reconciler.looks.at(KEY, JUDGING) is first
     assert reconciler.table.get(KEY)["metadata"]["resourceVersion"] == "2"
     for number, news in enumerate(
         (
@@ -259,5 +198,5 @@ async def test_evidence_alone_is_no_reason_to_look_again(
         start=2,
     ):
         reconciler.heard(KEY, news)
-        await reconciler._cluster(KEY, JUDGING)
-        assert len(looks) == number
+        await reconciler.looks.at(KEY, JUDGING)
+        assert len(found) == number

@@ -16,11 +16,9 @@ from urllib.parse import quote
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
-from pecr_rollout.cluster.crowds import Crowds, Listed
 from pecr_rollout.cluster.errors import (
     ClusterError,
     ConflictError,
-    ForbiddenError,
     InvalidError,
     NotFoundError,
     NotLeadingError,
@@ -28,14 +26,12 @@ from pecr_rollout.cluster.errors import (
     error_type,
 )
 from pecr_rollout.cluster.newest import Newest
-from pecr_rollout.cluster.resources import Json, Resource, name_of
+from pecr_rollout.cluster.resources import Json, Resource
 
 MANAGER: Final = "pecr-rollout"
 """The field manager of everything that the operator writes."""
 PAGE: Final = 500
 """Objects in one answer to a list."""
-FOR_EACH: Final = 10
-"""Objects that a list for many may give for each of them; of more, each reads its own."""
 ASK_AGAIN: Final = (0.1, 0.4)
 """Seconds before what changes nothing is tried again; a write is decided anew."""
 LONGEST_PAUSE: Final = 1.0
@@ -71,7 +67,6 @@ class Api:
         count: told of each request.
         may_write: gives the seconds in which writing is allowed; 0 or less if it is not.
         newest: what was seen of each object; an older answer is asked for again.
-        crowds: who reads at this moment; many of them are answered together.
     """
 
     client: ApiClient
@@ -79,7 +74,6 @@ class Api:
     count: Counter = uncounted
     may_write: Callable[[], float] = _always
     newest: Newest = field(default_factory=Newest)
-    crowds: Crowds = field(default_factory=Crowds)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """Read one object.
@@ -91,15 +85,10 @@ class Api:
 
     async def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Read one object; None where it is not there."""
-        whole = partial(self._whole, resource, namespace)
-        async with self.crowds.enter((resource, namespace), whole) as listed:
-            if listed is not None:
-                found = listed.get(name)
-                return None if found is None else self.newest.take(resource, found)
-            try:
-                return await self.get(resource, namespace, name)
-            except NotFoundError:
-                return None
+        try:
+            return await self.get(resource, namespace, name)
+        except NotFoundError:
+            return None
 
     async def serves(self, resource: Resource) -> bool:
         """Tell whether the API server knows a kind of objects (its CRD may not be installed)."""
@@ -125,25 +114,12 @@ class Api:
                 return found
             query = {**query, "continue": following}
 
-    async def list_at_least(self, resource: Resource, namespace: str, selector: str) -> list[Json]:
-        """Read all objects that a label selector fits, and maybe others of the namespace."""
-        whole = partial(self._whole, resource, namespace)
-        async with self.crowds.enter((resource, namespace), whole) as listed:
-            if listed is not None:
-                return list(listed.values())
-            return await self.list_all(resource, namespace, selector)
-
-    async def _whole(self, resource: Resource, namespace: str, readers: int) -> Listed:
-        """Read all of a namespace by name; None where that is too much for so few, or denied."""
-        query = {"limit": str(min(FOR_EACH * readers, PAGE))}
-        try:
-            page = await self._ask("list", resource, _path(resource, namespace), query=query)
-        except ForbiddenError:
-            return None  # to read one by its name may be allowed
-        if (page.get("metadata") or {}).get("continue"):
-            return None
-        kind = {"apiVersion": resource.api_version, "kind": resource.kind}  # not said in a list
-        return {name_of(item): item | kind for item in page.get("items") or ()}
+    async def list_page(self, resource: Resource, namespace: str) -> list[Json] | None:
+        """Read all of a namespace; None where that is more than a page."""
+        query = {"limit": str(PAGE)}
+        page = await self._ask("list", resource, _path(resource, namespace), query=query)
+        more = (page.get("metadata") or {}).get("continue")
+        return None if more else page.get("items") or []
 
     async def create(
         self, resource: Resource, obj: Json, *, dry_run: bool = False, again: bool = False

@@ -13,6 +13,7 @@ from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, Refus
 from pecr_rollout.cluster.names import MANAGED_BY, bounded, owner
 from pecr_rollout.cluster.resources import LEASES, ROLLOUTS, Json, dig, micro_time, uid_of
 from pecr_rollout.cluster.together import together
+from pecr_rollout.cluster.whole import Reads
 from pecr_rollout.lifecycle.observation import Lock
 
 INCIDENT: Final = f"{GROUP}/incident"
@@ -26,11 +27,11 @@ def lease_name(subject: str) -> str:
 
 
 async def read_locks(
-    api: Api, rollout: ControllerRollout, subjects: tuple[str, ...]
+    reads: Reads, rollout: ControllerRollout, subjects: tuple[str, ...]
 ) -> tuple[Lock, ...]:
     """Read the locks of some subjects, in the order of their names."""
-    leases = await _leases(api, rollout, subjects)
-    return tuple([await _view(api, rollout, subject, lease) for subject, lease in leases.items()])
+    leases = await _leases(reads, rollout, subjects)
+    return tuple([await _view(reads, rollout, subject, lease) for subject, lease in leases.items()])
 
 
 async def acquire(api: Api, rollout: ControllerRollout, subjects: tuple[str, ...]) -> None:
@@ -100,18 +101,18 @@ def held_by(lock: Lock) -> str:
 
 
 async def _leases(
-    api: Api, rollout: ControllerRollout, subjects: tuple[str, ...]
+    reads: Reads, rollout: ControllerRollout, subjects: tuple[str, ...]
 ) -> dict[str, Json | None]:
     namespace = rollout.metadata.namespace
     async with together() as group:
         tasks = {
-            subject: group.create_task(api.find(LEASES, namespace, lease_name(subject)))
+            subject: group.create_task(reads.find(LEASES, namespace, lease_name(subject)))
             for subject in sorted(subjects)
         }
     return {subject: task.result() for subject, task in tasks.items()}
 
 
-async def _view(api: Api, rollout: ControllerRollout, subject: str, lease: Json | None) -> Lock:
+async def _view(reads: Reads, rollout: ControllerRollout, subject: str, lease: Json | None) -> Lock:
     if lease is None:
         return Lock(lease_name(subject), subject, None)
     holder, name = _holder(lease), dig(lease, "metadata", "annotations", HOLDER_NAME) or ""
@@ -122,12 +123,12 @@ async def _view(api: Api, rollout: ControllerRollout, subject: str, lease: Json 
         holder_name=name,
         incident=_incident(lease),
         orphaned=holder not in (None, rollout.metadata.uid)
-        and not await _exists(api, rollout.metadata.namespace, name, holder),
+        and not await _exists(reads, rollout.metadata.namespace, name, holder),
     )
 
 
-async def _exists(api: Api, namespace: str, name: str, uid: str | None) -> bool:
-    rollout = await api.find(ROLLOUTS, namespace, name) if name else None
+async def _exists(reads: Reads, namespace: str, name: str, uid: str | None) -> bool:
+    rollout = await reads.find(ROLLOUTS, namespace, name) if name else None
     return rollout is not None and uid_of(rollout) == uid
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.spec import Spec
-from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.environment import config_maps_of, environment_view, pick_container
 from pecr_rollout.cluster.names import clone_name
 from pecr_rollout.cluster.resources import (
@@ -19,6 +18,7 @@ from pecr_rollout.cluster.resources import (
 )
 from pecr_rollout.cluster.selectors import widest
 from pecr_rollout.cluster.together import together
+from pecr_rollout.cluster.whole import Reads
 from pecr_rollout.cluster.workload import workload_view
 from pecr_rollout.lifecycle.observation import Environment, Workload
 
@@ -61,11 +61,11 @@ class Objects:
         return environment_view(there, self.controller(deployment), self.config_maps)
 
 
-async def read_objects(api: Api, rollout: ControllerRollout, spec: Spec) -> Objects:
+async def read_objects(reads: Reads, rollout: ControllerRollout, spec: Spec) -> Objects:
     """Read what a rollout touches, in two rounds: the second follows from the first.
 
     Args:
-        api: the API server.
+        reads: what is asked.
         rollout: whose namespace is read.
         spec: the spec that its run goes by.
     """
@@ -77,24 +77,24 @@ async def read_objects(api: Api, rollout: ControllerRollout, spec: Spec) -> Obje
         deployments.add(spec.canary.existing.deployment)
         config_maps.add(spec.canary.existing.config_map)
     async with together() as group:
-        read = group.create_task(_by_name(api, DEPLOYMENTS, namespace, deployments))
-        maps = group.create_task(_by_name(api, CONFIG_MAPS, namespace, config_maps))
+        read = group.create_task(_by_name(reads, DEPLOYMENTS, namespace, deployments))
+        maps = group.create_task(_by_name(reads, CONFIG_MAPS, namespace, config_maps))
     objects.deployments, objects.config_maps = read.result(), maps.result()
-    await _follow(api, namespace, objects)
+    await _follow(reads, namespace, objects)
     return objects
 
 
-async def _follow(api: Api, namespace: str, objects: Objects) -> None:
+async def _follow(reads: Reads, namespace: str, objects: Objects) -> None:
     there = [d for d in objects.deployments.values() if d is not None]
     controllers = [objects.controller(d["metadata"]["name"]) for d in there]
     names = frozenset[str]().union(*(config_maps_of(c) for c in controllers if c is not None))
     selectors = widest([d["spec"]["selector"] for d in there])
     async with together() as group:
         maps = group.create_task(
-            _by_name(api, CONFIG_MAPS, namespace, names - objects.config_maps.keys())
+            _by_name(reads, CONFIG_MAPS, namespace, names - objects.config_maps.keys())
         )
-        sets = [group.create_task(api.list_at_least(REPLICA_SETS, namespace, s)) for s in selectors]
-        pods = [group.create_task(api.list_at_least(PODS, namespace, s)) for s in selectors]
+        sets = [group.create_task(reads.list_all(REPLICA_SETS, namespace, s)) for s in selectors]
+        pods = [group.create_task(reads.list_all(PODS, namespace, s)) for s in selectors]
     objects.config_maps |= maps.result()
     objects.replica_sets = _joined(sets)
     objects.pods = _joined(pods)
@@ -108,8 +108,8 @@ def _joined(lists: Iterable[asyncio.Task[list[Json]]]) -> list[Json]:
 
 
 async def _by_name(
-    api: Api, resource: Resource, namespace: str, names: Iterable[str]
+    reads: Reads, resource: Resource, namespace: str, names: Iterable[str]
 ) -> dict[str, Json | None]:
     async with together() as group:
-        tasks = {n: group.create_task(api.find(resource, namespace, n)) for n in sorted(names)}
+        tasks = {n: group.create_task(reads.find(resource, namespace, n)) for n in sorted(names)}
     return {name: task.result() for name, task in tasks.items()}

@@ -11,15 +11,16 @@ from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.errors import AlreadyExistsError, ConflictError, RefusedError
 from pecr_rollout.cluster.names import bounded, is_owned, owned_object, selector
 from pecr_rollout.cluster.resources import CONTROLLER_REVISIONS, Json, dig, name_of
+from pecr_rollout.cluster.whole import Reads
 from pecr_rollout.lifecycle.observation import Flags, Snapshot
 
 SNAPSHOT: Final = "snapshot"
 IDENTITY: Final = f"{GROUP}/identity"
 
 
-async def read_snapshot(api: Api, rollout: ControllerRollout) -> Snapshot | None:
+async def read_snapshot(reads: Reads, rollout: ControllerRollout) -> Snapshot | None:
     """Read the snapshot of the recorded run, or the newest where that one has none."""
-    revisions = await _revisions(api, rollout)
+    revisions = await _revisions(reads, rollout)
     identity = rollout.status.identity
     own = [r for r in revisions if dig(r, "metadata", "labels", IDENTITY) == identity]
     newest = max(own or revisions, key=lambda r: int(r["revision"]), default=None)
@@ -77,10 +78,9 @@ def _pair(counts: Any) -> tuple[float, float]:  # noqa: ANN401  # a JSON list
     return float(bad), float(total)
 
 
-async def _revisions(api: Api, rollout: ControllerRollout) -> list[Json]:
+async def _revisions(reads: Reads, rollout: ControllerRollout) -> list[Json]:
     namespace = rollout.metadata.namespace
-    snapshots = selector(rollout, SNAPSHOT)  # nothing else of the kind is ours
-    found = await api.list_at_least(CONTROLLER_REVISIONS, namespace, snapshots)
+    found = await reads.list_all(CONTROLLER_REVISIONS, namespace, selector(rollout, SNAPSHOT))
     return [revision for revision in found if is_owned(revision, rollout)]
 
 

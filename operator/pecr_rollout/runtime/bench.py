@@ -72,6 +72,11 @@ class _Seat:
             verdicts = tuple(_unavailable(v, self.unavailable) for v in verdicts)
         return Judgement(verdicts)
 
+    @property
+    def suspect(self) -> bool:
+        """Tell whether a limit was broken at the last evaluation: the next one may be a breach."""
+        return any(isinstance(gist, Gist) and gist.since is not None for gist in self.gists)
+
     def waits(self, now: float) -> bool:
         """Tell whether its judges can be appointed now, and have something to hear."""
         tick = self.case.settings.tick
@@ -240,7 +245,8 @@ class Bench:
     ) -> dict[Key, _Seat]:
         """Let all judge, and wake who has news at once; give those whose rest is over."""
         rested: dict[Key, _Seat] = {}
-        for number, (key, seat) in enumerate(seats.items()):
+        suspects_first = sorted(seats.items(), key=lambda item: not item[1].suspect)
+        for number, (key, seat) in enumerate(suspects_first):
             if number % PAUSE_AFTER == 0:
                 await asyncio.sleep(0)  # a breach need not wait until the last is judged
             if self._seats.get(key) is not seat or str(key) not in collected:

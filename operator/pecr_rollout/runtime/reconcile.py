@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from pecr_rollout.api.rollout import FINALIZER, ControllerRollout, read
-from pecr_rollout.api.status import Stage, Status, epoch, instant
+from pecr_rollout.api.status import Status, epoch, instant
 from pecr_rollout.cluster.client import Api
 from pecr_rollout.cluster.errors import (
     ClusterError,
@@ -26,7 +26,6 @@ from pecr_rollout.cluster.errors import (
     RefusedError,
 )
 from pecr_rollout.cluster.execute import execute
-from pecr_rollout.cluster.observe import observe, observe_locks
 from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
@@ -40,6 +39,7 @@ from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.case import open_case
 from pecr_rollout.runtime.checks import run_checks
+from pecr_rollout.runtime.looks import TRUST_WATCHES, Looks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.settings import CHECKS
@@ -55,12 +55,6 @@ RETRY_AFTER: Final = 1.0
 """Seconds until what the API server did not take is tried again."""
 BLOCKED_RETRY: Final = 30.0
 """Seconds until something that only a person can end is tried again."""
-TRUST_WATCHES: Final = 1800.0
-"""Seconds for which an observation holds while no watch says otherwise."""
-
-STEADY: Final = (Stage.JUDGING, Stage.IDLE)
-"""Stages in which nothing is written."""
-
 WOKEN_BY_EVALUATION: Final = ("judging", "inconclusive")
 """Rows after which an evaluation is the wake-up: the first with news, or the first when due."""
 
@@ -83,8 +77,7 @@ class Reconciler:
         selector: of the labels of the rollouts that are ours; all if empty.
         over: set when nothing is watched any more.
         checking: who makes preflights.
-        seen: the last observation of each rollout, until a watch or a write makes it old.
-        news: how often a watch made an observation of each rollout old.
+        looks: what was seen of the cluster.
     """
 
     api: Api
@@ -97,13 +90,15 @@ class Reconciler:
     selector: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     checking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, CHECKS))
-    seen: dict[Key, tuple[float, Cluster]] = field(default_factory=dict)
-    news: dict[Key, int] = field(default_factory=dict)
+    looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing seen."""
+        self.looks = Looks(self.api, self.table)
 
     def outdate(self, key: Key) -> None:
         """Let the next reconcile look at the cluster again, now."""
-        self.seen.pop(key, None)
-        self.news[key] = self.news.get(key, 0) + 1
+        self.looks.outdate(key)
         self.queue.add(key)
 
     def heard(self, key: Key, body: Body) -> None:
@@ -141,8 +136,7 @@ class Reconciler:
 
     def forget(self, key: Key) -> None:
         """Drop everything about a rollout that is gone."""
-        self.seen.pop(key, None)
-        self.news.pop(key, None)
+        self.looks.forget(key)
         self.queue.drop(key)
         self.teller.failed.pop(key, None)
         self.metrics.forget(key)
@@ -197,12 +191,12 @@ class Reconciler:
         except ClusterError as error:
             self.metrics.errors.labels(type(error).__name__).inc()
             logs.LOGGER.warning("%s: %s", key, error)
-            self.seen.pop(key, None)
+            self.looks.drop(key)
             self.queue.add(key, min(error.retry_after or RETRY_AFTER, BLOCKED_RETRY))
         except Exception as error:  # noqa: BLE001 - what one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
-            self.seen.pop(key, None)
+            self.looks.drop(key)
             await self._say_bug(key, error)
             self.queue.add(key, BLOCKED_RETRY)
 
@@ -225,7 +219,7 @@ class Reconciler:
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
-        self.seen.pop(key, None)
+        self.looks.drop(key)
         if (known := self.table.get(key)) is None:
             return  # let go meanwhile
         self.api.newest.saw(ROLLOUTS, known)
@@ -283,7 +277,7 @@ class Reconciler:
         bench = self.benches.get(rollout.spec.analysis.prometheus)
         # an empty bench is a bench: its length is 0
         now = time.time() if bench is None else await bench.time()
-        cluster = await self._cluster(key, rollout)
+        cluster = await self.looks.at(key, rollout)
         situation = Situation(Observation(rollout, cluster, now))
         if wants_preflight(situation):
             known = tuple(self.benches)
@@ -291,23 +285,6 @@ class Reconciler:
                 checks = await run_checks(self.api, bench, known, rollout, cluster)
             return Observation(rollout, cluster, now, preflight=checks)
         return self._judge(key, situation, bench)
-
-    async def _cluster(self, key: Key, rollout: ControllerRollout) -> Cluster:
-        """Look at the cluster, unless nothing can have changed since the last look.
-
-        What is written has preconditions: a change that no watch told of yet is a conflict.
-        """
-        at, known = self.seen.get(key, (0.0, None))
-        if known is not None and time.monotonic() - at < TRUST_WATCHES:
-            if rollout.status.stage in STEADY:
-                return known
-            if rollout.status.stage is Stage.WRITING:
-                return await observe_locks(self.api, rollout, known)
-        began, news = time.monotonic(), self.news.get(key, 0)
-        cluster = await observe(self.api, rollout)
-        if self.news.get(key, 0) == news:  # what changed during the look may not be in it
-            self.seen[key] = (began, cluster)
-        return cluster
 
     def _judge(self, key: Key, situation: Situation, bench: Bench | None) -> Observation:
         observation, who = situation.observation, judged(situation)
@@ -333,7 +310,7 @@ class Reconciler:
         self, key: Key, rollout: ControllerRollout, cluster: Cluster, drawn: Plan
     ) -> None:
         if drawn.actions:
-            self.seen.pop(key, None)
+            self.looks.drop(key)
         for action in drawn.actions:
             await execute(self.api, rollout, cluster, action)
 

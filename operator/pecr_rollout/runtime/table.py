@@ -3,10 +3,11 @@
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from pecr_rollout.cluster.names import clone_name
+from pecr_rollout.cluster.resources import dig
 from pecr_rollout.runtime.queue import Key
 
 Body = dict[str, Any]
@@ -25,6 +26,7 @@ class _Packed(NamedTuple):
 
     uid: str
     version: int
+    stage: str
     text: bytes
 
 
@@ -44,6 +46,14 @@ class Table:
     def __contains__(self, key: Key) -> bool:
         """Tell whether a rollout is known."""
         return key in self._bodies
+
+    def of(self, namespace: str, stages: Collection[str]) -> list[Key]:
+        """Give the rollouts of a namespace that are in one of some stages."""
+        return [
+            key
+            for key, known in self._bodies.items()
+            if key.namespace == namespace and known.stage in stages
+        ]
 
     def get(self, key: Key) -> Body | None:
         """Give the newest body of a rollout."""
@@ -68,7 +78,8 @@ class Table:
         """Take a body, whatever is known: what the API server forgot (a restore) never was."""
         key = _key(body)
         body["metadata"].pop("managedFields", None)
-        self._bodies[key] = _Packed(*_identity(body), zlib.compress(json.dumps(body).encode(), 1))
+        text = zlib.compress(json.dumps(body).encode(), 1)
+        self._bodies[key] = _Packed(*_identity(body), dig(body, "status", "stage") or "", text)
         self._watch(key, frozenset(_depends_on(key, body.get("spec"))))
 
     def renew(self, body: Body) -> None:

@@ -1,0 +1,117 @@
+"""What was seen of the cluster for each rollout, until a watch or a write makes it old.
+
+What is written has preconditions: a change that no watch told of yet is a conflict.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from pydantic import ValidationError
+
+from pecr_rollout.api.rollout import ControllerRollout, read
+from pecr_rollout.api.status import Stage
+from pecr_rollout.cluster.client import Api
+from pecr_rollout.cluster.errors import ClusterError
+from pecr_rollout.cluster.observe import observe, observe_all, observe_locks
+from pecr_rollout.cluster.whole import NotWholeError
+from pecr_rollout.lifecycle.observation import Cluster
+from pecr_rollout.runtime.queue import Key
+from pecr_rollout.runtime.table import Table
+
+TRUST_WATCHES: Final = 1800.0
+"""Seconds for which a look holds while no watch says otherwise."""
+MANY: Final = 10
+"""Rollouts of a namespace that are looked at together, with one list of each kind."""
+STEADY: Final = (Stage.JUDGING, Stage.IDLE)
+"""Stages in which nothing is written."""
+
+
+class Looks:
+    """The last look for each rollout."""
+
+    def __init__(self, api: Api, table: Table) -> None:
+        """Begin with nothing seen.
+
+        Args:
+            api: the API server.
+            table: the rollouts that are known.
+        """
+        self._api = api
+        self._table = table
+        self._seen: dict[Key, tuple[float, Cluster]] = {}
+        self._news: dict[Key, int] = {}
+        self._together: dict[str, asyncio.Task[None]] = {}
+        self._not_whole: set[str] = set()
+
+    def outdate(self, key: Key) -> None:
+        """Take note that something changed: a look that has begun may not have seen it."""
+        self.drop(key)
+        self._news[key] = self._news.get(key, 0) + 1
+
+    def drop(self, key: Key) -> None:
+        """Look anew next time."""
+        self._seen.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """Drop all about a rollout that is gone."""
+        self.drop(key)
+        self._news.pop(key, None)
+
+    async def at(self, key: Key, rollout: ControllerRollout) -> Cluster:
+        """Look at the cluster, unless nothing can have changed since the last look.
+
+        Raises:
+            ClusterError: the API server did not answer as it should; nothing is known.
+        """
+        stage = rollout.status.stage
+        if stage in STEADY and self._last(key) is None:
+            await self._look_together(key.namespace)
+        if (known := self._last(key)) is not None:
+            if stage in STEADY:
+                return known
+            if stage is Stage.WRITING:
+                return await observe_locks(self._api, rollout, known)
+        began, news = time.monotonic(), self._news.get(key, 0)
+        cluster = await observe(self._api, rollout)
+        self._keep(key, began, news, cluster)
+        return cluster
+
+    def _last(self, key: Key) -> Cluster | None:
+        """Give the last look, if it still holds."""
+        at, known = self._seen.get(key, (0.0, None))
+        return known if time.monotonic() - at < TRUST_WATCHES else None
+
+    def _keep(self, key: Key, began: float, news: int, cluster: Cluster) -> None:
+        if self._news.get(key, 0) == news:  # what changed during the look may not be in it
+            self._seen[key] = (began, cluster)
+
+    async def _look_together(self, namespace: str) -> None:
+        """Look for all rollouts of a namespace if many have to be, as after a restart."""
+        if namespace not in self._together:
+            keys = [key for key in self._table.of(namespace, STEADY) if self._last(key) is None]
+            if len(keys) < MANY or namespace in self._not_whole:
+                return
+            self._together[namespace] = asyncio.create_task(self._look_at_all(namespace, keys))
+        with suppress(ClusterError):  # each looks for itself then, and says so
+            await asyncio.shield(self._together[namespace])
+
+    async def _look_at_all(self, namespace: str, keys: list[Key]) -> None:
+        began, news = time.monotonic(), {key: self._news.get(key, 0) for key in keys}
+        try:
+            async for rollout, cluster in observe_all(self._api, self._rollouts(keys)):
+                key = Key(namespace, rollout.metadata.name)
+                self._keep(key, began, news[key], cluster)
+        except NotWholeError:
+            self._not_whole.add(namespace)
+        finally:
+            del self._together[namespace]
+
+    def _rollouts(self, keys: list[Key]) -> Iterator[ControllerRollout]:
+        """Read those that can be read."""
+        for key in keys:
+            if (body := self._table.get(key)) is not None:
+                with suppress(ValidationError):
+                    yield read(body)
