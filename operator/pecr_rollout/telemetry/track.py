@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from pecr_rollout.judge.evidence import Evaluation
+from pecr_rollout.judge.evidence import Evaluation, Reason
 from pecr_rollout.telemetry.counters import Needed, Pod, Reading
 from pecr_rollout.telemetry.deltas import Cohort
 from pecr_rollout.telemetry.evaluate import evaluate
@@ -91,16 +91,23 @@ class Track:
             stale_after: how many evaluations old a newest sample may be.
         """
         at = self.grid.tick(self.next_tick)
-        oldest = at - stale_after * self.scope.interval
+        if self.pods or canary or baseline:
+            made = self._evaluated(at, canary, baseline, at - stale_after * self.scope.interval)
+        else:  # a fleet may be younger than the history that is asked for
+            made = (Evaluation(at, gap=Reason.NO_SERIES),) * len(self.scope.asked)
+        if self.next_tick > self._base:
+            self._made.append(made)
+        self.next_tick += 1
+
+    def _evaluated(
+        self, at: float, canary: Readings, baseline: Readings, oldest: float
+    ) -> tuple[Evaluation, ...]:
         continuous = self._canary.present or self._baseline.present
         growth = self._canary.grow(canary, oldest, continuous=continuous)
         fleet = None
         if self.scope.baseline is not None:
             fleet = self._baseline.grow(baseline, oldest, continuous=continuous)
-        if self.next_tick > self._base:
-            asked = self.scope.asked
-            self._made.append(tuple(evaluate(entry, at, growth, fleet) for entry in asked))
-        self.next_tick += 1
+        return tuple(evaluate(entry, at, growth, fleet) for entry in self.scope.asked)
 
     def follows(self, last: float | None) -> bool:
         """Tell whether everything after an evaluation is still here, or to come."""
