@@ -4,7 +4,7 @@ import pytest
 
 from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.rollout import FINALIZER
-from pecr_rollout.api.status import Phase, Stage, Status
+from pecr_rollout.api.status import Phase, Stage, Status, instant
 from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import ROLLOUTS
@@ -176,7 +176,24 @@ def test_the_more_are_judged_the_older_figures_may_be(
     reconciler: Reconciler, judged: int, every: float
 ) -> None:
     reconciler.benches = {"default": range(judged)}
-    assert reconciler._figures_every() == every
+    assert reconciler._figures_every(JUDGING, START) == every
+
+
+def test_after_a_start_old_figures_are_not_all_written_at_once(reconciler: Reconciler) -> None:
+    reconciler.benches = {"default": range(2000)}
+    written = Status(stage=Stage.JUDGING, figures_at=instant(START - 900))
+
+    def wait(uid: str, now: float) -> float:
+        metadata = JUDGING.metadata.model_copy(update={"uid": uid})
+        old = JUDGING.model_copy(update={"metadata": metadata, "status": written})
+        return START - 900 + reconciler._figures_every(old, now) - START
+
+    waits = [wait(f"uid-{number}", START) for number in range(400)]
+    assert all(0 <= each <= 300 for each in waits)
+    for minute in range(5):
+        within = [each for each in waits if 60 * minute <= each < 60 * minute + 60]
+        assert 50 <= len(within) <= 110, "spread evenly"
+    assert wait("uid-7", START + 1000) == waits[7], "its time stays, and passes"
 
 
 async def test_evidence_alone_is_no_reason_to_look_again(

@@ -52,7 +52,7 @@ async def observe_all(
             cluster = await _look(whole, rollout)
         except (NotWholeError, ClusterError):
             raise
-        except Exception:  # noqa: BLE001 - what one meets is not the others'
+        except Exception:  # noqa: BLE001, S112 - what one meets is not the others'
             continue
         if not _losing(cluster):
             yield rollout, cluster

@@ -4,6 +4,7 @@ observe -> judge -> plan -> carry out -> tell what is on record -> one status wr
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from logging import DEBUG, INFO
 from typing import Final
+from zlib import crc32
 
 from pydantic import ValidationError
 
@@ -77,6 +79,7 @@ class Reconciler:
         selector: of the labels of the rollouts that are ours; all if empty.
         over: set when nothing is watched any more.
         checking: who makes preflights.
+        began: when the first one was looked at, on the Prometheus server's clock.
         looks: what was seen of the cluster.
     """
 
@@ -90,6 +93,7 @@ class Reconciler:
     selector: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     checking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, CHECKS))
+    began: float = math.inf
     looks: Looks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -298,13 +302,22 @@ class Reconciler:
             observation,
             judgement=seat.judgement,
             figures=seat.figures,
-            figures_every=self._figures_every(),
+            figures_every=self._figures_every(rollout, observation.now),
         )
 
-    def _figures_every(self) -> float:
-        """Give how old figures in a status may be: of many, their writes would be half the bill."""
+    def _figures_every(self, rollout: ControllerRollout, now: float) -> float:
+        """Give how old figures in a status may be: of many, their writes would be half the bill.
+
+        After a start those of all are old, and what else is to be done is more urgent: each waits
+        for a time of its own.
+        """
         judged = sum(map(len, self.benches.values()))
-        return min(max(FIGURES_EVERY, judged * FIGURES_APART), FIGURES_OLDEST)
+        every = min(max(FIGURES_EVERY, judged * FIGURES_APART), FIGURES_OLDEST)
+        self.began = min(self.began, now)
+        if rollout.status.figures_at is None:
+            return every
+        share = crc32(rollout.metadata.uid.encode()) / 2**32
+        return max(every, self.began + every * share - epoch(rollout.status.figures_at))
 
     async def _carry_out(
         self, key: Key, rollout: ControllerRollout, cluster: Cluster, drawn: Plan
