@@ -1,6 +1,5 @@
 """One signal's judge: evaluations in, a verdict out, at any time."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -67,7 +66,7 @@ class SignalJudge:
         self._noise = Noise(history)
         self._account = Account(question, settings, self._noise)
         self._trigger = Trigger(question, settings)
-        self._latest: deque[Counts] = deque(maxlen=_HALF_FAIL_TICKS)
+        self._latest: tuple[Counts, ...] = ()
         self._at: float | None = None
         self._start: float | None = None
 
@@ -88,7 +87,7 @@ class SignalJudge:
             return
         self._account.add(tick.canary, tick.baseline)
         self._trigger.add(tick, self._account.borders.breach.canary)
-        self._latest.append(tick.canary)
+        self._latest = (*self._latest, tick.canary)[-_HALF_FAIL_TICKS:]
 
     def verdict(self) -> SignalVerdict:
         """Say what follows from all evaluations until now."""

@@ -1,6 +1,5 @@
 """The contract's trigger: a rate over its limit at every check throughout `sustainedFor`."""
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -66,7 +65,7 @@ class Trigger:
     def __init__(self, question: Question, settings: Settings) -> None:
         self._question = question
         self._settings = settings
-        self._ticks: deque[Tick] = deque(maxlen=settings.sustained_ticks)
+        self._ticks: list[Tick] = []  # a deque of ten takes three times as much
         self._last_known: float | None = None
         self.window = EMPTY
         self.finding = Finding.UNKNOWN
@@ -86,6 +85,7 @@ class Trigger:
             border: the highest rate that the limit allows the canary now; steers the window.
         """
         self._ticks.append(tick)
+        del self._ticks[: -self._settings.sustained_ticks]
         self.window = self._shortest_window(tick.at, border)
         self.reason = self._why_unknown()
         self.finding = Finding.UNKNOWN if self.reason else self._compare()

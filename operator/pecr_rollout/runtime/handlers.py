@@ -20,6 +20,8 @@ from pecr_rollout.runtime.unkept import NoDiffBase, NoProgress
 REGISTRY: Final = kopf.OperatorRegistry()
 BACKOFFS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between two tries of a watch; the last one for ever."""
+LISTED_AT_ONCE: Final = 100
+"""Objects in one answer to a list: thousands at once stay in the process's memory for ever."""
 SILENT_AFTER: Final = 90.0
 """Seconds without a word after which a watch is begun anew; a bookmark comes every minute."""
 
@@ -48,6 +50,7 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.networking.error_backoffs = Patience()
+    settings.watching.chunk_size = LISTED_AT_ONCE
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.inactivity_timeout = SILENT_AFTER

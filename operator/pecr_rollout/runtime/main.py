@@ -1,7 +1,6 @@
 """The process from start to end."""
 
 import asyncio
-import gc
 import os
 import signal
 from contextlib import AsyncExitStack
@@ -18,6 +17,7 @@ from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.handlers import REGISTRY
 from pecr_rollout.runtime.leading import Role, candidate
+from pecr_rollout.runtime.memory import economise
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.notify.post import Post
 from pecr_rollout.runtime.queue import DueQueue
@@ -29,8 +29,6 @@ from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.server import PrometheusServer
 
-GARBAGE: Final = 10_000
-"""New objects after which a collection looks at them; by default it is 700."""
 NO_CRD: Final = (
     "the API server knows no controllerrollouts.pecr.dev; install the resource first:"
     " kubectl apply -f crds/"
@@ -48,7 +46,7 @@ def run(settings: Settings) -> int:
         ClusterError: the API server does not answer at the start, or refuses the Lease.
     """
     logs.configure(settings.log_format, verbose=settings.verbose)
-    _collect_less_garbage()
+    economise()
     if settings.kubeconfig is not None:
         os.environ["KUBECONFIG"] = settings.kubeconfig  # kopf looks nowhere else
     try:
@@ -95,16 +93,6 @@ async def serve(settings: Settings) -> None:
         )
         if await role.won():
             await _together(settings, reconciler, bench, role)
-
-
-def _collect_less_garbage() -> None:
-    """Leave out what was imported, which stays, and look less often at what thousands keep.
-
-    A quarter of a restart went into collections that found nothing.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
 
 
 def _unhandle_signals() -> None:

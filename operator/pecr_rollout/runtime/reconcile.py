@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from logging import DEBUG, INFO
-from typing import Final
+from typing import Final, Self
 from zlib import crc32
 
 from pydantic import ValidationError
@@ -99,6 +99,10 @@ class Reconciler:
     def __post_init__(self) -> None:
         """Begin with nothing seen."""
         self.looks = Looks(self.api, self.table)
+
+    def __copy__(self) -> Self:
+        """Stay the one of the process: kopf copies what it hands on, for every object."""
+        return self
 
     def outdate(self, key: Key) -> None:
         """Let the next reconcile look at the cluster again, now."""
