@@ -37,6 +37,21 @@ def test_an_object_created_again_replaces_the_one_before() -> None:
     assert table.is_news(body(3, uid="other"))
 
 
+def test_the_rollouts_of_a_namespace_are_told_by_their_stage() -> None:
+    table = Table()
+    for name, stage in (("a", "Judging"), ("b", "Writing"), ("c", "Idle")):
+        new = body(1) | {"status": {"stage": stage}}
+        new["metadata"] |= {"name": name}
+        table.put(new)
+    elsewhere = body(1) | {"status": {"stage": "Idle"}}
+    elsewhere["metadata"] |= {"namespace": "elsewhere"}
+    table.put(elsewhere)
+    fresh = body(1)
+    fresh["metadata"] |= {"name": "no status yet"}
+    table.put(fresh)
+    assert [key.name for key in table.of("ns", ("Judging", "Idle"))] == ["a", "c"]
+
+
 def test_the_end_of_an_object_does_not_drop_its_successor() -> None:
     table = Table()
     table.put(body(12, uid="new"))
