@@ -27,8 +27,8 @@ WELCOMED_AT_ONCE = 50
 """Rollouts whose histories are read together: two hours of each are large in memory."""
 WELCOMED_EVERY = 0.5
 """Seconds between two looks for rollouts that are new."""
-PAUSE_AFTER = 50
-"""Rollouts that are judged before others get their turn: some milliseconds."""
+PAUSE_AFTER = 10
+"""Rollouts that are judged before others get their turn; each request needs several turns."""
 WRITES_APART = 0.02
 """Seconds between two rollouts that rested: the steps of one in breach find a way between them."""
 FIGURES_TICKS = 2
