@@ -41,14 +41,14 @@ def looks() -> Looks:
 
 async def test_one_look_is_enough_while_nothing_changes(looks: Looks, found: list[Cluster]) -> None:
     first = await looks.at(KEY, JUDGING)
-    assert await looks.at(KEY, JUDGING) is first
+    assert await looks.at(KEY, JUDGING) == first
     assert len(found) == 1
 
 
 async def test_a_change_makes_it_look_again(looks: Looks, found: list[Cluster]) -> None:
     first = await looks.at(KEY, JUDGING)
     looks.outdate(KEY)
-    assert await looks.at(KEY, JUDGING) is not first
+    assert await looks.at(KEY, JUDGING) != first
 
 
 async def test_what_changed_during_a_look_is_looked_at_again(
@@ -64,14 +64,14 @@ async def test_what_changed_during_a_look_is_looked_at_again(
     monkeypatch.setattr(module, "observe", interrupted)
     first = await looks.at(KEY, JUDGING)
     monkeypatch.setattr(module, "observe", still)
-    assert await looks.at(KEY, JUDGING) is not first
+    assert await looks.at(KEY, JUDGING) != first
 
 
 async def test_while_pods_roll_every_look_is_new(looks: Looks, found: list[Cluster]) -> None:
     status = Status(phase=Phase.CANARY, stage=Stage.ROLLING_OUT)
     rolling = JUDGING.model_copy(update={"status": status})
     first = await looks.at(KEY, rolling)
-    assert await looks.at(KEY, rolling) is not first
+    assert await looks.at(KEY, rolling) != first
 
 
 async def test_what_was_judged_is_written_without_another_look(
@@ -116,7 +116,7 @@ class TestTogether:
         seen = await asyncio.gather(*(looks.at(key, JUDGING) for key in keys))
         assert [one.unreadable for one in seen] == [key.name for key in keys]
         assert together.asked == [[key.name for key in keys]]
-        assert await looks.at(keys[0], JUDGING) is seen[0]
+        assert await looks.at(keys[0], JUDGING) == seen[0]
         assert found == []
 
     async def test_a_few_look_for_themselves(

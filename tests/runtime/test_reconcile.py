@@ -204,7 +204,7 @@ async def test_evidence_alone_is_no_reason_to_look_again(
     reconciler.heard(KEY, body(1, judging))
     first = await reconciler.looks.at(KEY, JUDGING)
     reconciler.heard(KEY, body(2, {**judging, "signals": [1], "figuresAt": "now", "slo": "Within"}))
-    assert await reconciler.looks.at(KEY, JUDGING) is first
+    assert await reconciler.looks.at(KEY, JUDGING) == first
     assert reconciler.table.get(KEY)["metadata"]["resourceVersion"] == "2"
     for number, news in enumerate(
         (

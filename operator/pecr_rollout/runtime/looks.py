@@ -4,10 +4,12 @@ What is written has preconditions: a change that no watch told of yet is a confl
 """
 
 import asyncio
+import pickle
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from pydantic import ValidationError
 
@@ -29,6 +31,22 @@ STEADY: Final = (Stage.JUDGING, Stage.IDLE)
 """Stages in which nothing is written."""
 
 
+class _Seen(NamedTuple):
+    """A look, packed: 1 KiB in place of 8 for what is read now and then."""
+
+    began: float
+    packed: bytes
+
+    @classmethod
+    def pack(cls, began: float, cluster: Cluster) -> Self:
+        return cls(began, zlib.compress(pickle.dumps(cluster), 1))
+
+    @property
+    def cluster(self) -> Cluster:
+        found: Cluster = pickle.loads(zlib.decompress(self.packed))  # noqa: S301 - our own
+        return found
+
+
 class Looks:
     """The last look for each rollout."""
 
@@ -41,7 +59,7 @@ class Looks:
         """
         self._api = api
         self._table = table
-        self._seen: dict[Key, tuple[float, Cluster]] = {}
+        self._seen: dict[Key, _Seen] = {}
         self._news: dict[Key, int] = {}
         self._together: dict[str, asyncio.Task[None]] = {}
         self._not_whole: set[str] = set()
@@ -67,7 +85,7 @@ class Looks:
             ClusterError: the API server did not answer as it should; nothing is known.
         """
         stage = rollout.status.stage
-        if stage in STEADY and self._last(key) is None:
+        if stage in STEADY and not self._holds(key):
             await self._look_together(key.namespace)
         if (known := self._last(key)) is not None:
             if stage in STEADY:
@@ -81,17 +99,19 @@ class Looks:
 
     def _last(self, key: Key) -> Cluster | None:
         """Give the last look, if it still holds."""
-        at, known = self._seen.get(key, (0.0, None))
-        return known if time.monotonic() - at < TRUST_WATCHES else None
+        return self._seen[key].cluster if self._holds(key) else None
+
+    def _holds(self, key: Key) -> bool:
+        return key in self._seen and time.monotonic() - self._seen[key].began < TRUST_WATCHES
 
     def _keep(self, key: Key, began: float, news: int, cluster: Cluster) -> None:
         if self._news.get(key, 0) == news:  # what changed during the look may not be in it
-            self._seen[key] = (began, cluster)
+            self._seen[key] = _Seen.pack(began, cluster)
 
     async def _look_together(self, namespace: str) -> None:
         """Look for all rollouts of a namespace if many have to be, as after a restart."""
         if namespace not in self._together:
-            keys = [key for key in self._table.of(namespace, STEADY) if self._last(key) is None]
+            keys = [key for key in self._table.of(namespace, STEADY) if not self._holds(key)]
             if len(keys) < MANY or namespace in self._not_whole:
                 return
             self._together[namespace] = asyncio.create_task(self._look_at_all(namespace, keys))
