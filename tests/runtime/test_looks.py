@@ -67,6 +67,24 @@ async def test_what_changed_during_a_look_is_looked_at_again(
     assert await looks.at(KEY, JUDGING) != first
 
 
+async def test_what_was_seen_of_one_is_not_of_another_of_its_name(
+    looks: Looks, found: list[Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = module.observe
+    looks.outdate(KEY)
+
+    async def replaced(*arguments: object) -> Cluster:
+        seen = await still(*arguments)
+        looks.forget(KEY)
+        looks.outdate(KEY)
+        return seen
+
+    monkeypatch.setattr(module, "observe", replaced)
+    first = await looks.at(KEY, JUDGING)
+    monkeypatch.setattr(module, "observe", still)
+    assert await looks.at(KEY, JUDGING) != first
+
+
 async def test_while_pods_roll_every_look_is_new(looks: Looks, found: list[Cluster]) -> None:
     status = Status(phase=Phase.CANARY, stage=Stage.ROLLING_OUT)
     rolling = JUDGING.model_copy(update={"status": status})

@@ -9,6 +9,7 @@ from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
+from pecr_rollout.lifecycle.draft import Plan
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import looks, reconcile
 from pecr_rollout.runtime.bench import Bench
@@ -41,6 +42,21 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
 @pytest.fixture
 def reconciler() -> Reconciler:
     return Reconciler(None, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
+
+
+async def test_what_was_seen_during_a_write_is_looked_at_again(
+    reconciler: Reconciler, found: list[Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the whole namespace may be under way, and see what was there before the write."""
+
+    async def execute(*_: object) -> None:
+        await reconciler.looks.at(KEY, JUDGING)
+
+    monkeypatch.setattr(reconcile, "execute", execute)
+    writes = Plan("any", Status(), (RemoveFinalizer(),))
+    await reconciler._carry_out(KEY, JUDGING, Cluster(None, None, ()), writes)
+    await reconciler.looks.at(KEY, JUDGING)
+    assert len(found) == 2
 
 
 async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

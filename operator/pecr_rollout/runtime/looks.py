@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from typing import Final, NamedTuple, Self
 
 from pydantic import ValidationError
@@ -61,21 +62,18 @@ class Looks:
         self._table = table
         self._seen: dict[Key, _Seen] = {}
         self._news: dict[Key, int] = {}
+        self._number = count(1)  # of another rollout of the same name there is other news
         self._together: dict[str, asyncio.Task[None]] = {}
         self._not_whole: set[str] = set()
 
     def outdate(self, key: Key) -> None:
         """Take note that something changed: a look that has begun may not have seen it."""
-        self.drop(key)
-        self._news[key] = self._news.get(key, 0) + 1
-
-    def drop(self, key: Key) -> None:
-        """Look anew next time."""
         self._seen.pop(key, None)
+        self._news[key] = next(self._number)
 
     def forget(self, key: Key) -> None:
         """Drop all about a rollout that is gone."""
-        self.drop(key)
+        self._seen.pop(key, None)
         self._news.pop(key, None)
 
     async def at(self, key: Key, rollout: ControllerRollout) -> Cluster:

@@ -199,12 +199,12 @@ class Reconciler:
         except ClusterError as error:
             self.metrics.errors.labels(type(error).__name__).inc()
             logs.LOGGER.warning("%s: %s", key, error)
-            self.looks.drop(key)
+            self.looks.outdate(key)
             self.queue.add(key, min(error.retry_after or RETRY_AFTER, BLOCKED_RETRY))
         except Exception as error:  # noqa: BLE001 - what one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
-            self.looks.drop(key)
+            self.looks.outdate(key)
             await self._say_bug(key, error)
             self.queue.add(key, BLOCKED_RETRY)
 
@@ -227,7 +227,7 @@ class Reconciler:
 
     async def _read_again(self, key: Key) -> None:
         """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
-        self.looks.drop(key)
+        self.looks.outdate(key)
         if (known := self.table.get(key)) is None:
             return  # let go meanwhile
         self.api.newest.saw(ROLLOUTS, known)
@@ -326,10 +326,12 @@ class Reconciler:
     async def _carry_out(
         self, key: Key, rollout: ControllerRollout, cluster: Cluster, drawn: Plan
     ) -> None:
-        if drawn.actions:
-            self.looks.drop(key)
-        for action in drawn.actions:
-            await execute(self.api, rollout, cluster, action)
+        try:
+            for action in drawn.actions:
+                await execute(self.api, rollout, cluster, action)
+        finally:
+            if drawn.actions:
+                self.looks.outdate(key)
 
     async def _record(
         self, key: Key, rollout: ControllerRollout, drawn: Plan, observation: Observation
