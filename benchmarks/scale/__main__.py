@@ -56,6 +56,9 @@ def _step(step: str, count: int, arguments: argparse.Namespace) -> None:
     if step == "fill":
         _fill(world, count, arguments.driven)
         return
+    if step == "steady":  # a restart is one of what was judged before
+        with Operator(world.cluster, BUILD / "operator.log") as operator:
+            steady.judged(operator, world, count)
     with Operator(world.cluster, BUILD / "operator.log", arguments.profile) as operator:
         started = steady.judged(operator, world, count)
         if step == "steady":

@@ -19,7 +19,8 @@ SETTLED: Final = INTERVAL + 20.0
 
 def judged(operator: Operator, world: World, count: int) -> float:
     """Wait until all are judged by this process; give the seconds since its start was asked for."""
-    return world.until("rollouts are judged", operator.judged, count, every=1.0)
+    every = max(1.0, count / 1000)  # each look costs the operator 0.1 ms a rollout
+    return world.until("rollouts are judged", operator.judged, count, every=every)
 
 
 def measure(operator: Operator, world: World, count: int, seconds: float) -> Json:

@@ -27,8 +27,10 @@ WELCOMED_AT_ONCE = 50
 """Rollouts whose histories are read together: two hours of each are large in memory."""
 WELCOMED_EVERY = 0.5
 """Seconds between two looks for rollouts that are new."""
-PAUSE_AFTER = 10
-"""Rollouts that are judged before others get their turn; each request needs several turns."""
+PAUSE_AFTER = 50
+"""Rollouts that are judged before others get their turn: some milliseconds."""
+PAUSE_WITH_NEWS = 10
+"""The same once one of them has news: each of the requests that follow needs several turns."""
 WRITES_APART = 0.02
 """Seconds between two rollouts that rested: the steps of one in breach find a way between them."""
 FIGURES_TICKS = 2
@@ -245,15 +247,17 @@ class Bench:
     ) -> dict[Key, _Seat]:
         """Let all judge, and wake who has news at once; give those whose rest is over."""
         rested: dict[Key, _Seat] = {}
+        pause_after = PAUSE_AFTER
         suspects_first = sorted(seats.items(), key=lambda item: not item[1].suspect)
         for number, (key, seat) in enumerate(suspects_first):
-            if number % PAUSE_AFTER == 0:
+            if number % pause_after == 0:
                 await asyncio.sleep(0)  # a breach need not wait until the last is judged
             if self._seats.get(key) is not seat or str(key) not in collected:
                 continue
             # Only now: who has judges is evaluated at ticks, and has to have heard of those before.
             seat.judges = appointed.get(key, seat.judges)
             if seat.take(collected[str(key)]):
+                pause_after = PAUSE_WITH_NEWS
                 self._wake(key, 0.0)
             elif seat.quiet_until <= until:
                 rested[key] = seat

@@ -5,8 +5,9 @@ import gc
 from contextlib import suppress
 from typing import Final
 
-GARBAGE: Final = 10_000
-"""New objects after which a collection looks at them; by default it is 700."""
+GARBAGE: Final = (10_000, 10, 50)
+"""New objects after which a collection looks at them (by default 700), how many such collections
+make one look at older ones, and how many of those one at all: half a second at 2,000 rollouts."""
 LARGE: Final = 128 * 1024
 """Bytes from which on memory is taken from the system and given back by itself."""
 _MMAP_THRESHOLD: Final = -3
@@ -22,7 +23,7 @@ def economise() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(*GARBAGE)
     with suppress(AttributeError, OSError):  # a C library without it
         libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_THRESHOLD, LARGE)
