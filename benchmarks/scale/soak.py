@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from benchmarks.scale.process import Cost, Operator
+from benchmarks.scale.process import Cost, Operator, total
 from benchmarks.scale.world import ROOT, World, rollout
 
 from pecrfleet import Effect, Rule, Scenario, Traffic, When
@@ -66,7 +66,7 @@ def _soak(world: World, count: int, seconds: float) -> Json:
             _acknowledge(world)
             time.sleep(3)
             costs.append(operator.cost())
-        errors = operator.value("reconcile_errors_total")
+        errors = total(operator.metrics(), "reconcile_errors_total")
         runs = {each["metadata"]["name"]: each["status"]["run"] for each in world.rollouts()}
         events = _events(world)
     return _report(costs, runs, events, errors)
