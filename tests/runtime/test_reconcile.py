@@ -59,6 +59,31 @@ async def test_what_was_seen_during_a_write_is_looked_at_again(
     assert len(found) == 2
 
 
+async def test_an_api_server_that_stays_away_is_asked_less_and_less_often(
+    reconciler: Reconciler, found: list[Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = looks.observe
+    reconciler.table.put(rollout_body("ns"))
+    monkeypatch.setattr(reconcile, "worth_writing", lambda *_: False)
+    error = UnavailableError("away", retry_after=3.0)
+
+    async def away(*_: object) -> Cluster:
+        raise error
+
+    async def wait() -> float:
+        reconciler.queue.drop(KEY)
+        await reconciler._reconcile_safely(KEY)
+        return reconciler.queue._due[KEY]
+
+    monkeypatch.setattr(looks, "observe", away)
+    assert [await wait() for _ in range(7)] == [3.0, 3.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    monkeypatch.setattr(looks, "observe", still)
+    await wait()
+    monkeypatch.setattr(looks, "observe", away)
+    error = UnavailableError("away")
+    assert [await wait() for _ in range(3)] == [1.0, 2.0, 4.0]
+
+
 async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     body = rollout_body()
     editor = Editor(body)

@@ -54,7 +54,7 @@ FIGURES_APART: Final = 0.6
 be older than FIGURES_OLDEST."""
 FIGURES_OLDEST: Final = 300.0
 RETRY_AFTER: Final = 1.0
-"""Seconds until what the API server did not take is tried again."""
+"""Seconds until what the API server did not take is tried again, the first time."""
 BLOCKED_RETRY: Final = 30.0
 """Seconds until something that only a person can end is tried again."""
 WOKEN_BY_EVALUATION: Final = ("judging", "inconclusive")
@@ -79,6 +79,7 @@ class Reconciler:
         selector: of the labels of the rollouts that are ours; all if empty.
         over: set when nothing is watched any more.
         checking: who makes preflights.
+        failed: how often in a row the API server failed each rollout.
         began: when the first one was looked at, on the Prometheus server's clock.
         looks: what was seen of the cluster.
     """
@@ -93,6 +94,7 @@ class Reconciler:
     selector: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     checking: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, CHECKS))
+    failed: dict[Key, int] = field(default_factory=dict)
     began: float = math.inf
     looks: Looks = field(init=False)
 
@@ -145,6 +147,7 @@ class Reconciler:
     def forget(self, key: Key) -> None:
         """Drop everything about a rollout that is gone."""
         self.looks.forget(key)
+        self.failed.pop(key, None)
         self.queue.drop(key)
         self.teller.failed.pop(key, None)
         self.metrics.forget(key)
@@ -200,13 +203,25 @@ class Reconciler:
             self.metrics.errors.labels(type(error).__name__).inc()
             logs.LOGGER.warning("%s: %s", key, error)
             self.looks.outdate(key)
-            self.queue.add(key, min(error.retry_after or RETRY_AFTER, BLOCKED_RETRY))
+            self.queue.add(key, self._retry_after(key, error))
         except Exception as error:  # noqa: BLE001 - what one rollout meets must not stop the others
             self.metrics.errors.labels("Bug").inc()
             logs.LOGGER.exception("%s: this is a bug of the operator; it is tried again", key)
             self.looks.outdate(key)
             await self._say_bug(key, error)
             self.queue.add(key, BLOCKED_RETRY)
+        else:
+            self.failed.pop(key, None)
+
+    def _retry_after(self, key: Key, error: ClusterError) -> float:
+        """Give the seconds until the next try, twice as many each time.
+
+        An API server that is away costs little, and is not overrun by thousands when it is back. A
+        watch or an evaluation with news wakes earlier.
+        """
+        times = self.failed[key] = self.failed.get(key, 0) + 1
+        wait: float = RETRY_AFTER * 2.0 ** min(times - 1, 5)
+        return min(max(wait, error.retry_after or 0.0), BLOCKED_RETRY)
 
     async def _say_bug(self, key: Key, error: Exception) -> None:
         """Say it where people look, too."""
