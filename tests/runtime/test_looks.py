@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.builders import UID, rollout, rollout_body
+from cluster.builders import UID, rollout_body
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.cluster.errors import UnavailableError
@@ -16,22 +16,7 @@ from pecr_rollout.runtime import looks as module
 from pecr_rollout.runtime.looks import MANY, Looks
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.runtime.table import Table
-
-KEY = Key("ns", "rlm-engine")
-JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
-
-
-@pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
-    """What was observed, one after the other."""
-    looked: list[Cluster] = []
-
-    async def observe(*_: object) -> Cluster:
-        looked.append(Cluster(None, None, (), unreadable=str(len(looked))))
-        return looked[-1]
-
-    monkeypatch.setattr(module, "observe", observe)
-    return looked
+from runtime.conftest import JUDGING, KEY
 
 
 @pytest.fixture
@@ -51,35 +36,27 @@ async def test_a_change_makes_it_look_again(looks: Looks, found: list[Cluster]) 
     assert await looks.at(KEY, JUDGING) != first
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    [(Looks.outdate,), (Looks.forget, Looks.outdate)],
+    ids=["changed", "another of its name"],
+)
 async def test_what_changed_during_a_look_is_looked_at_again(
-    looks: Looks, found: list[Cluster], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    still = module.observe
-
-    async def interrupted(*arguments: object) -> Cluster:
-        seen = await still(*arguments)
-        looks.outdate(KEY)
-        return seen
-
-    monkeypatch.setattr(module, "observe", interrupted)
-    first = await looks.at(KEY, JUDGING)
-    monkeypatch.setattr(module, "observe", still)
-    assert await looks.at(KEY, JUDGING) != first
-
-
-async def test_what_was_seen_of_one_is_not_of_another_of_its_name(
-    looks: Looks, found: list[Cluster], monkeypatch: pytest.MonkeyPatch
+    looks: Looks,
+    found: list[Cluster],
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: tuple[Callable[[Looks, Key], None], ...],
 ) -> None:
     still = module.observe
     looks.outdate(KEY)
 
-    async def replaced(*arguments: object) -> Cluster:
+    async def interrupted(*arguments: object) -> Cluster:
         seen = await still(*arguments)
-        looks.forget(KEY)
-        looks.outdate(KEY)
+        for happens in meanwhile:
+            happens(looks, KEY)
         return seen
 
-    monkeypatch.setattr(module, "observe", replaced)
+    monkeypatch.setattr(module, "observe", interrupted)
     first = await looks.at(KEY, JUDGING)
     monkeypatch.setattr(module, "observe", still)
     assert await looks.at(KEY, JUDGING) != first

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cluster.builders import rollout, rollout_body
+from cluster.builders import rollout_body
 from pecr_rollout.api.rollout import FINALIZER
-from pecr_rollout.api.status import Phase, Stage, Status, instant
+from pecr_rollout.api.status import Stage, Status, instant
 from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.cluster.newest import Newest
 from pecr_rollout.cluster.resources import ROLLOUTS
@@ -18,25 +18,10 @@ from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Table
 from pecr_rollout.runtime.telling import Teller
+from runtime.conftest import JUDGING, KEY
 from runtime.server import Server, traffic
 from runtime.test_unreadable import Editor
 from telemetry.asking import START
-
-KEY = Key("ns", "rlm-engine")
-JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
-
-
-@pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
-    """What was observed, one after the other."""
-    looked: list[Cluster] = []
-
-    async def observe(*_: object) -> Cluster:
-        looked.append(Cluster(None, None, (), unreadable=str(len(looked))))
-        return looked[-1]
-
-    monkeypatch.setattr(looks, "observe", observe)
-    return looked
 
 
 @pytest.fixture

@@ -107,19 +107,23 @@ class Api:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         while True:
-            page = await self._ask("list", resource, _path(resource, namespace), query=query)
-            found += page.get("items") or []
-            following = (page.get("metadata") or {}).get("continue")
+            page, following = await self._page(resource, namespace, query)
+            found += page
             if not following:
                 return found
             query = {**query, "continue": following}
 
     async def list_page(self, resource: Resource, namespace: str) -> list[Json] | None:
         """Read all of a namespace; None where that is more than a page."""
-        query = {"limit": str(PAGE)}
+        page, following = await self._page(resource, namespace, {"limit": str(PAGE)})
+        return None if following else page
+
+    async def _page(
+        self, resource: Resource, namespace: str, query: Mapping[str, str]
+    ) -> tuple[list[Json], str]:
+        """Read one page; with it comes what the next one is asked for by, or nothing."""
         page = await self._ask("list", resource, _path(resource, namespace), query=query)
-        more = (page.get("metadata") or {}).get("continue")
-        return None if more else page.get("items") or []
+        return page.get("items") or [], (page.get("metadata") or {}).get("continue") or ""
 
     async def create(
         self, resource: Resource, obj: Json, *, dry_run: bool = False, again: bool = False
