@@ -5,9 +5,10 @@ import gc
 from contextlib import suppress
 from typing import Final
 
-GARBAGE: Final = (10_000, 10, 50)
+GARBAGE: Final = (10_000, 10, 1)
 """New objects after which a collection looks at them (by default 700), how many such collections
-make one look at older ones, and how many of those one at all: half a second at 2,000 rollouts."""
+make one look at older ones, and how many of those one at all. The last bounds what requests leave
+that fail slowly: errors that hold each other through their tracebacks, 40 KiB a reconcile."""
 LARGE: Final = 128 * 1024
 """Bytes from which on memory is taken from the system and given back by itself."""
 _MMAP_THRESHOLD: Final = -3
