@@ -1,34 +1,28 @@
 """The local cluster: a control plane, and beside it kwok, the fleet and Prometheus."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from localcluster import addons
+from localcluster.administrator import Administrator
 from localcluster.binaries import Binaries
 from localcluster.components import Layout
-from localcluster.credentials import kubeconfig
-from localcluster.discovery import path_of, resource_path
 from localcluster.errors import LocalClusterError
 from localcluster.options import Options
-from localcluster.probes import api_ok
-from localcluster.processes import free_ports, wait_until
-from localcluster.provider import Access, Provider
+from localcluster.processes import free_ports
+from localcluster.provider import Provider
 from localcluster.provider_kind import KindProvider
 from localcluster.provider_process import ProcessProvider
 from localcluster.runner import Runner
 from localcluster.state import State, StateFolder
 from pecrfleet import FleetClient
-from pecrfleet.jsontypes import Json
-from pecrfleet.kube import APPLY_PATCH, KubeClient, KubeError, KubeUnreachable
 
 _PORTS = (
     "etcd",
@@ -44,7 +38,7 @@ _STOP_SECONDS = 0.5
 _TEMPORARY = ("etcd", "prometheus", "certs", "credentials", "kubeconfigs", "cache")
 
 
-class LocalCluster:
+class LocalCluster(Administrator):
     """One cluster, with all that it has in one folder."""
 
     def __init__(
@@ -63,12 +57,10 @@ class LocalCluster:
             say: Is told what takes long.
             detached: The cluster outlives this process, for `attach` to find it.
         """
+        super().__init__(StateFolder(workdir), Binaries(say=say))
         self.options = options or Options()
-        self.binaries = Binaries(say=say)
-        self._folder = StateFolder(workdir)
         self._detached = detached
         self._watchdog: subprocess.Popen[bytes] | None = None
-        self._access: Access | None = None
         self._state = State(options=self.options.to_json())
         self._assemble()
 
@@ -180,21 +172,6 @@ class LocalCluster:
         return self._layout.kubeconfig("admin")
 
     @property
-    def server(self) -> str:
-        """The API server's URL."""
-        return self._reached.server
-
-    @property
-    def ca_file(self) -> Path:
-        """What the API server's certificate is checked against."""
-        return self._reached.ca_file
-
-    @property
-    def token(self) -> str:
-        """The administrator's bearer token."""
-        return self._reached.token
-
-    @property
     def prometheus_url(self) -> str:
         """Prometheus's URL."""
         return self._layout.url("prometheus")
@@ -249,97 +226,6 @@ class LocalCluster:
     def pid(self, component: str) -> int:
         """A component's process."""
         return self._runner.pid(component)
-
-    def client(self) -> KubeClient:
-        """A small client of the API server, as the administrator; to be closed, or used `with`."""
-        return KubeClient(self.server, self.ca_file, self.token)
-
-    @property
-    def _reached(self) -> Access:
-        if self._access is None:
-            raise LocalClusterError("The cluster is not started.")
-        return self._access
-
-    # Working with it.
-
-    def kubectl(
-        self,
-        *arguments: str | Path,
-        namespace: str | None = None,
-        input: str | None = None,  # noqa: A002 - as subprocess.run calls it
-        check: bool = True,
-        timeout: float = 60.0,
-        kubeconfig: Path | None = None,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as the administrator, or with another kubeconfig."""
-        command = [str(self.binary("kubectl")), *map(str, arguments)]
-        if namespace is not None:
-            command.append(f"--namespace={namespace}")
-        env = os.environ | self.env | ({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})
-        done = subprocess.run(
-            command,
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env=env,
-        )
-        if check and done.returncode:
-            raise LocalClusterError(
-                f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}"
-            )
-        return done
-
-    def kubectl_json(self, *arguments: str, namespace: str | None = None) -> Json:
-        """The same, with `-o json`, parsed."""
-        return json.loads(self.kubectl(*arguments, "-o=json", namespace=namespace).stdout)
-
-    def apply(self, manifests: Sequence[Mapping[str, Any]]) -> None:
-        """Apply objects on the server's side, as the field manager `kubectl`.
-
-        Without kubectl, which takes a third of a second of a core for it.
-        """
-        with self.client() as client:
-            for each in manifests:
-                path = path_of(client, each)
-                try:
-                    client.request("PATCH", f"{path}?fieldManager=kubectl", each,
-                                   content_type=APPLY_PATCH)  # fmt: skip
-                except KubeError as error:
-                    raise LocalClusterError(f"{path} is not applied: {error}") from error
-
-    def install_crds(self, folder: Path) -> None:
-        """Apply the CRDs of a folder, and wait until the API server lists their resources.
-
-        (`kubectl wait` fails on one that is so new that it has no conditions; and one that is
-        established may answer 429 for a moment, while its storage is made.)
-        """
-        applied = self.kubectl_json("apply", "--server-side", f"--filename={folder}")
-        with self.client() as client:
-            for crd in applied.get("items", [applied]):
-                path = resource_path(crd["spec"])
-                if not wait_until(partial(api_ok, client, path), 30):
-                    raise LocalClusterError(f"{path} is not served within 30 s.")
-
-    def kubeconfig_for_service_account(
-        self, namespace: str, name: str, *, seconds: int = 86400
-    ) -> Path:
-        """A kubeconfig with a new token of that service account."""
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        body = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds},
-        }
-        try:
-            with self.client() as client:
-                token = client.request("POST", path, body)["status"]["token"]
-        except (KubeError, KubeUnreachable) as error:
-            raise LocalClusterError(f"No token for {namespace}/{name}: {error}") from error
-        text = kubeconfig(server=self.server, ca_file=self.ca_file, token=token, user=name)
-        return self._folder.write_private(f"kubeconfigs/sa-{namespace}-{name}.json", text)
 
     # Breaking it.
 
