@@ -151,20 +151,6 @@ async def test_a_rollout_that_was_let_go_is_forgotten_without_being_told(
     assert list(reconciler.table) == left
 
 
-async def test_a_rollout_whose_deletion_no_watch_told_is_forgotten_in_the_end() -> None:
-    there, other = rollout_body("ns"), rollout_body("elsewhere")
-    reconciler = Reconciler(
-        Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
-    )
-    gone = rollout_body("ns", "gone")
-    gone["metadata"]["uid"] = "another"
-    for body in (there, gone, other):
-        reconciler.table.put(body)
-    await reconciler.look_for_gone("ns")
-    assert {key.name for key in reconciler.table if key.namespace == "ns"} == {"rlm-engine"}
-    assert len(list(reconciler.table)) == 2, "another namespace is not looked at"
-
-
 @pytest.mark.parametrize(("asked", "delay"), [(None, 1.0), (5.0, 5.0), (86_400.0, 30.0)])
 async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
     asked: float | None, delay: float, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ from pecr_rollout.runtime.queue import DueQueue
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.settings import WORKERS, Settings
 from pecr_rollout.runtime.surface import application, listening
+from pecr_rollout.runtime.sweep import sweep
 from pecr_rollout.runtime.table import Table
 from pecr_rollout.runtime.telling import Teller
 from pecr_rollout.telemetry.client import Prometheus
@@ -118,7 +119,7 @@ async def _together(settings: Settings, reconciler: Reconciler, bench: Bench, ro
     others = [
         asyncio.create_task(reconciler.over.wait(), name="watched"),
         asyncio.create_task(bench.run(), name="judging"),
-        asyncio.create_task(reconciler.sweep(), name="sweeping"),
+        asyncio.create_task(sweep(reconciler), name="sweeping"),
         *(asyncio.create_task(reconciler.work(), name=f"worker {n}") for n in range(WORKERS)),
     ]
     if role.standing is not None:

@@ -28,7 +28,7 @@ from pecr_rollout.cluster.errors import (
     RefusedError,
 )
 from pecr_rollout.cluster.execute import execute
-from pecr_rollout.cluster.resources import ROLLOUTS, uid_of
+from pecr_rollout.cluster.resources import ROLLOUTS
 from pecr_rollout.cluster.status import write_status
 from pecr_rollout.lifecycle.actions import RemoveFinalizer
 from pecr_rollout.lifecycle.draft import Plan
@@ -41,7 +41,7 @@ from pecr_rollout.runtime import logs
 from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.runtime.case import open_case
 from pecr_rollout.runtime.checks import run_checks
-from pecr_rollout.runtime.looks import TRUST_WATCHES, Looks
+from pecr_rollout.runtime.looks import Looks
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.settings import CHECKS
@@ -153,37 +153,6 @@ class Reconciler:
         self.metrics.forget(key)
         for bench in self.benches.values():
             bench.dismiss(key)
-
-    async def sweep(self) -> None:
-        """Look now and then for what no watch told, for ever.
-
-        A watch that lost its place lists anew, and what was deleted meanwhile is in no list.
-        """
-        while True:
-            await asyncio.sleep(TRUST_WATCHES)
-            for namespace in {key.namespace for key in self.table}:
-                try:
-                    await self.look_for_gone(namespace)
-                except ClusterError as error:
-                    logs.LOGGER.warning("%s cannot be swept: %s", namespace, error)
-
-    async def look_for_gone(self, namespace: str) -> None:
-        """Forget the rollouts of a namespace that are gone.
-
-        Raises:
-            ClusterError: the API server did not answer as it should.
-        """
-        known = {
-            key: body["metadata"]["uid"]
-            for key in self.table
-            if key.namespace == namespace and (body := self.table.get(key))
-        }
-        there = {
-            uid_of(body) for body in await self.api.list_all(ROLLOUTS, namespace, self.selector)
-        }
-        for key, uid in known.items():
-            if uid not in there:
-                self.gone(key, uid)
 
     async def work(self) -> None:
         """Reconcile what is due, for ever."""
