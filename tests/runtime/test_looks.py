@@ -9,7 +9,7 @@ import pytest
 from cluster.builders import UID, rollout_body
 from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import Phase, Stage, Status
-from pecr_rollout.cluster.errors import UnavailableError
+from pecr_rollout.cluster.errors import UnavailableError, UnreachableError
 from pecr_rollout.cluster.whole import NotWholeError
 from pecr_rollout.lifecycle.observation import Cluster, Lock
 from pecr_rollout.runtime import looks as module
@@ -151,6 +151,18 @@ class TestTogether:
         await looks.at(keys[0], JUDGING)
         assert len(found) == 2
         assert len(together.asked) == again, "too large is too large the next time, too"
+
+    async def test_where_nobody_listens_that_look_serves_them_all_too(
+        self, looks: Looks, keys: list[Key], together: "Together", found: list[Cluster]
+    ) -> None:
+        """Two thousand that each try in vain, nine requests three times, take a whole core."""
+        together.error = UnreachableError("nobody listens")
+        looking = (looks.at(key, JUDGING) for key in keys)
+        told = await asyncio.gather(*looking, return_exceptions=True)
+        assert [str(error) for error in told] == ["nobody listens"] * len(keys)
+        assert len({id(error) for error in told}) == len(keys)
+        assert len(together.asked) == 1
+        assert found == []
 
 
 class Together:

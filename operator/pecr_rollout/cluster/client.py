@@ -23,6 +23,7 @@ from pecr_rollout.cluster.errors import (
     NotFoundError,
     NotLeadingError,
     UnavailableError,
+    UnreachableError,
     error_type,
 )
 from pecr_rollout.cluster.newest import Newest
@@ -262,7 +263,8 @@ class Api:
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             text = f"no answer from the API server to {verb} {resource.plural}: {error!r}"
-            raise UnavailableError(text) from error
+            away = isinstance(error, aiohttp.ClientConnectorError)
+            raise (UnreachableError if away else UnavailableError)(text) from error
         finally:
             self.count(verb, resource, status)
         answer = _decode(data)

@@ -53,6 +53,10 @@ class UnavailableError(ClusterError):
     """No answer, or one that says: later (time-out, 429, 5xx)."""
 
 
+class UnreachableError(UnavailableError):
+    """Nobody listens at the API server's address: whoever asks next will not be answered either."""
+
+
 class NotLeadingError(ClusterError):
     """We do not write: it is not certain that no other operator does."""
 

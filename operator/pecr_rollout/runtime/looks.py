@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pecr_rollout.api.rollout import ControllerRollout, read
 from pecr_rollout.api.status import Stage
 from pecr_rollout.cluster.client import Api
-from pecr_rollout.cluster.errors import ClusterError
+from pecr_rollout.cluster.errors import ClusterError, UnreachableError
 from pecr_rollout.cluster.observe import observe, observe_all, observe_locks
 from pecr_rollout.cluster.whole import NotWholeError
 from pecr_rollout.lifecycle.observation import Cluster
@@ -113,8 +113,12 @@ class Looks:
             if len(keys) < MANY or namespace in self._not_whole:
                 return
             self._together[namespace] = asyncio.create_task(self._look_at_all(namespace, keys))
-        with suppress(ClusterError):  # each looks for itself then, and says so
+        try:
             await asyncio.shield(self._together[namespace])
+        except UnreachableError as error:
+            raise UnreachableError(str(error)) from None  # each has a traceback of its own
+        except ClusterError:
+            return  # each looks for itself then, and says so
 
     async def _look_at_all(self, namespace: str, keys: list[Key]) -> None:
         began, news = time.monotonic(), {key: self._news.get(key, 0) for key in keys}
