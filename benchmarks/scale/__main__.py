@@ -68,9 +68,7 @@ def _step(step: str, count: int, arguments: argparse.Namespace) -> None:
         few, many = breach.chosen(count)
         _keep(count, few=breach.measure(world, few))
         _keep(count, many=breach.measure(world, many))
-        world.settle(count)
-        time.sleep(4 * INTERVAL)  # until then a window can hold what was broken, and be a breach
-        steady.judged(operator, world, count)  # or the next start would wait for their pods
+        breach.recover(world, count)  # or the next start would wait for their pods
 
 
 def _fill(world: World, count: int, driven: int) -> None:

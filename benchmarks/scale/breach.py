@@ -45,6 +45,17 @@ def measure(world: World, numbers: Sequence[int]) -> Json:
     }
 
 
+def recover(world: World, count: int) -> None:
+    """Heal what was broken, and acknowledge it until fresh runs of all are in analysis."""
+    world.settle(count)
+
+    def fresh() -> int:
+        world.acknowledge()
+        return world.judging()
+
+    world.until("rollouts are in analysis", fresh, count)
+
+
 def _wait_for_middle() -> None:
     """Break them between two evaluations, so that the next one sees the breach in part."""
     time.sleep((INTERVAL * 1.5 - time.time() % INTERVAL) % INTERVAL)

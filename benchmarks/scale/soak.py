@@ -12,14 +12,13 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.scale.process import Cost, Operator, total
 from benchmarks.scale.world import ROOT, World, rollout
 
 from pecrfleet import Effect, Rule, Scenario, Traffic, When
-from pecrfleet.kube import MERGE_PATCH
 
 Json = dict[str, Any]
 
@@ -59,11 +58,11 @@ def _soak(world: World, count: int, seconds: float) -> Json:
     world.fill(count)
     with Operator(world.cluster, BUILD / "operator.log") as operator:
         world.create(_compressed(number) for number in range(count))
-        world.until("rollouts fell back", lambda: len(list(_incidents(world))), count)
+        world.until("rollouts fell back", lambda: len(list(world.incidents())), count)
         costs = [operator.cost()]
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            _acknowledge(world)
+            world.acknowledge()
             time.sleep(3)
             costs.append(operator.cost())
         errors = total(operator.metrics(), "reconcile_errors_total")
@@ -78,28 +77,6 @@ def _compressed(number: int) -> Json:
     body["spec"]["slo"] |= {"sustainedFor": "4s", "budgetViolationRate": {"maxIncrease": 0.1}}
     body["spec"]["analysis"] = QUICK
     return body
-
-
-def _incidents(world: World) -> Iterator[Json]:
-    """Give the rollouts that were judged again after a fallback, and wait for a person."""
-    for each in world.rollouts():
-        status = each.get("status") or {}
-        if status.get("incident") and status.get("stage") == "Judging":
-            yield each
-
-
-def _acknowledge(world: World) -> None:
-    with world.cluster.client() as client:
-        for each in _incidents(world):
-            metadata = each["metadata"]
-            annotation = {"pecr.dev/acknowledge": each["status"]["incident"]["id"]}
-            path = "/apis/pecr.dev/v1alpha1/namespaces/{namespace}/controllerrollouts/{name}"
-            client.request(
-                "PATCH",
-                path.format(**metadata),
-                {"metadata": {"annotations": annotation}},
-                content_type=MERGE_PATCH,
-            )
 
 
 def _events(world: World) -> Counter[tuple[str, str]]:

@@ -8,14 +8,14 @@ own ConfigMap, so the time of that patch is the time of the answer.
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from localcluster import LocalCluster, Options
 from pecrfleet import Effect, Rule, Scenario, Traffic, When, target_manifests
-from pecrfleet.kube import KubeClient, KubeError
+from pecrfleet.kube import MERGE_PATCH, KubeClient, KubeError
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -247,6 +247,26 @@ class World:
         took = time.monotonic() - began
         self.say(f"{wanted} {what} after {took:.0f} s")
         return took
+
+    def incidents(self) -> Iterator[Json]:
+        """Give the rollouts that were judged again after a fallback, and wait for a person."""
+        for each in self.rollouts():
+            status = each.get("status") or {}
+            if status.get("incident") and status.get("stage") == "Judging":
+                yield each
+
+    def acknowledge(self) -> None:
+        """Acknowledge all incidents, as a person does."""
+        with self.cluster.client() as client:
+            for each in self.incidents():
+                annotation = {"pecr.dev/acknowledge": each["status"]["incident"]["id"]}
+                path = PLURALS["ControllerRollout"].format(each["metadata"]["namespace"])
+                client.request(
+                    "PATCH",
+                    f"{path}/{each['metadata']['name']}",
+                    {"metadata": {"annotations": annotation}},
+                    content_type=MERGE_PATCH,
+                )
 
     def break_them(self, numbers: Sequence[int]) -> None:
         """Let every request to these break its budget, from now on."""
