@@ -13,8 +13,8 @@ class Account:
     """Evidence for a breach and for `Within`, with borders renewed at each segment's start."""
 
     __slots__ = (
-        "_breach", "_noise", "_question", "_segment", "_settings", "_shared", "_ticks", "_within",
-        "baseline", "borders", "canary",
+        "_breach", "_noise", "_question", "_segment", "_segment_ticks", "_settings", "_shared",
+        "_ticks", "_within", "baseline", "borders", "canary",
     )  # fmt: skip
 
     def __init__(self, question: Question, settings: Settings, noise: Noise) -> None:
@@ -27,6 +27,7 @@ class Account:
         self._within = within_wealth()
         self._ticks = 0
         self._segment = 0
+        self._segment_ticks = settings.sustained_ticks
         self.canary = _NONE
         self.baseline: Counts | None = None
         self.borders: Borders = borders(question, settings, noise, 0.0, 0.0)
@@ -57,7 +58,7 @@ class Account:
         self.canary += canary
         if baseline is not None:
             self.baseline = baseline if self.baseline is None else self.baseline + baseline
-        if self._ticks in _EARLY_SEGMENTS or self._ticks % self._settings.sustained_ticks == 0:
+        if self._ticks in _EARLY_SEGMENTS or self._ticks % self._segment_ticks == 0:
             self._new_segment()
         self._play(canary, baseline or _NONE)
         self._ticks += 1

@@ -11,6 +11,7 @@ against "more than Δ over".
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, inf, log, log1p
 
 BREACH_BETS = (0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
@@ -51,11 +52,10 @@ def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
     A bet is made so small that no request can lose more than `STAKE`.
     """
     canary, baseline = border.canary, border.baseline
-    most = STAKE / canary if canary > 0 else inf
     bad, good = draw.canary_bad, draw.canary_total - draw.canary_bad
     if baseline is None:
-        made = [max(-most, min(bet, most)) for bet in bets]
-        return [bad * log1p((1 - canary) * d) + good * log1p(-canary * d) for d in made]
+        return [bad * win + good * loss for win, loss in _alone(tuple(bets), canary)]
+    most = STAKE / canary if canary > 0 else inf
     odds = draw.canary_total / draw.baseline_total  # canary's requests for each of the baseline's
     most = min(most, STAKE / odds)
     made = [max(-most, min(bet, most)) for bet in bets]
@@ -67,6 +67,17 @@ def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
         + baseline_good * log1p(baseline * odds * d)
         for d in made
     ]
+
+
+@lru_cache(maxsize=16)
+def _alone(bets: tuple[float, ...], canary: float) -> list[tuple[float, float]]:
+    """Give what each bet on the canary alone gains by a bad and by a good request.
+
+    A border holds for a segment, and after a restart its ticks come one after the other.
+    """
+    most = STAKE / canary if canary > 0 else inf
+    made = (max(-most, min(bet, most)) for bet in bets)
+    return [(log1p((1 - canary) * d), log1p(-canary * d)) for d in made]
 
 
 class Wealth:

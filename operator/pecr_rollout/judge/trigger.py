@@ -53,8 +53,10 @@ class Trigger:
 
     __slots__ = (
         "_last_known",
+        "_longest",
         "_question",
         "_settings",
+        "_shortest",
         "_ticks",
         "finding",
         "reason",
@@ -65,6 +67,7 @@ class Trigger:
     def __init__(self, question: Question, settings: Settings) -> None:
         self._question = question
         self._settings = settings
+        self._shortest, self._longest = settings.window_ticks, settings.sustained_ticks
         self._ticks: list[Tick] = []  # a deque of ten takes three times as much
         self._last_known: float | None = None
         self.window = EMPTY
@@ -85,7 +88,7 @@ class Trigger:
             border: the highest rate that the limit allows the canary now; steers the window.
         """
         self._ticks.append(tick)
-        del self._ticks[: -self._settings.sustained_ticks]
+        del self._ticks[: -self._longest]
         self.window = self._shortest_window(tick.at, border)
         self.reason = self._why_unknown()
         self.finding = Finding.UNKNOWN if self.reason else self._compare()
@@ -105,12 +108,11 @@ class Trigger:
         """
         settings = self._settings
         enough = max(settings.min_requests, EVENTS / border if border > 0 else 0.0)
-        shortest, longest = settings.window_ticks, settings.sustained_ticks
         length, requests = 0, 0.0
         held: list[Tick] = []
         for tick in reversed(self._ticks):
             age = round((now - tick.at) / settings.tick) + 1
-            if age > longest or (age > shortest and requests >= enough):
+            if age > self._longest or (age > self._shortest and requests >= enough):
                 break
             length = age
             requests += tick.canary.total
@@ -120,7 +122,7 @@ class Trigger:
         return Window(length, canary, add_up(fleet) if fleet else None)
 
     def _why_unknown(self) -> Reason | None:
-        if len(self._ticks) < self._settings.window_ticks:
+        if len(self._ticks) < self._shortest:
             return Reason.SETTLING
         if self.window.canary.total < self._settings.min_requests:
             return Reason.TOO_FEW_REQUESTS

@@ -5,7 +5,7 @@ import gc
 from contextlib import suppress
 from typing import Final
 
-GARBAGE: Final = (10_000, 10, 1)
+GARBAGE: Final = (10_000, 10, 5)
 """New objects after which a collection looks at them (by default 700), how many such collections
 make one look at older ones, and how many of those one at all. The last bounds what requests leave
 that fail slowly: errors that hold each other through their tracebacks, 40 KiB a reconcile."""
