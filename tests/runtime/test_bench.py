@@ -373,3 +373,16 @@ class TestNewcomers:
         async with running(bench):
             assert {await wakes.get() for _ in keys} == keys
         assert told[:3] == [2, 2, 1]
+
+    async def test_the_youngest_windows_come_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An old window takes long to read again, and its rollout has proved itself for as long."""
+        monkeypatch.setattr("pecr_rollout.runtime.bench.WELCOMED_AT_ONCE", 1)
+        server = Server(traffic(6, 0.0))
+        server.time = START + TICK * 5 + 2
+        wakes: asyncio.Queue[Key] = asyncio.Queue()
+        bench = Bench(server, at_once(wakes.put_nowait))
+        for number in (1, 3, 2):
+            case = replace(CASE, since=START + number * TICK)
+            bench.hear(Key("shop", f"r{number}"), case)
+        async with running(bench):
+            assert [(await wakes.get()).name for _ in range(3)] == ["r3", "r2", "r1"]

@@ -196,7 +196,8 @@ class Bench:
     async def _welcome(self) -> None:
         """Evaluate those without judges, some at a time, beside the ticks: they make nobody late.
 
-        Two hours of history are large, and after a restart all are new.
+        Two hours of history are large, and after a restart all are new. Those whose windows began
+        last come first: they are soonest done, and a change breaks most likely when it is young.
         """
         while True:
             if not await self._welcome_some():
@@ -210,6 +211,7 @@ class Bench:
         except PrometheusUnavailable:
             return False  # the ticks say so
         new = [key for key, seat in self._seats.items() if seat.waits(until)]
+        new.sort(key=lambda key: self._seats[key].case.since, reverse=True)
         await self.evaluate(new[:WELCOMED_AT_ONCE], until)
         return bool(new)
 
