@@ -69,6 +69,13 @@ async def waits(task: asyncio.Task[str]) -> bool:
     return not task.done()
 
 
+async def ended(*tasks: asyncio.Task) -> None:
+    """End tasks before the connection is closed: one may be opening another one just then."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_the_first_leads_and_the_second_waits_until_nothing_is_renewed(several):
     one, two = several.candidate("one"), several.candidate("two")
     assert await one.stand() == ""
@@ -121,8 +128,7 @@ async def test_of_two_at_once_one_wins(several):
     tasks = [await stood(each) for each in candidates]
     await asyncio.wait(tasks, timeout=3 * PACE.looks)
     assert [task.done() for task in tasks].count(True) == 1
-    for task in tasks:
-        task.cancel()
+    await ended(*tasks)
 
 
 async def test_what_the_holder_promised_counts(several):
@@ -148,7 +154,7 @@ async def test_one_that_was_deleted_may_still_be_held(several):
     assert await standing == ""
     standing = await stood(three)
     assert await waits(standing)
-    standing.cancel()
+    await ended(standing)
 
 
 async def test_an_answer_that_never_came_is_no_loss(several):
