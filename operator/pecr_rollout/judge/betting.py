@@ -47,18 +47,13 @@ class Draw:
 
 
 def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
-    """Give, for each bet, the log of the factor by which a tick multiplies the money on it.
-
-    A bet is made so small that no request can lose more than `STAKE`.
-    """
+    """Give, for each bet, the log of the factor by which a tick multiplies the money on it."""
     canary, baseline = border.canary, border.baseline
     bad, good = draw.canary_bad, draw.canary_total - draw.canary_bad
     if baseline is None:
         return [bad * win + good * loss for win, loss in _alone(tuple(bets), canary)]
-    most = STAKE / canary if canary > 0 else inf
     odds = draw.canary_total / draw.baseline_total  # canary's requests for each of the baseline's
-    most = min(most, STAKE / odds)
-    made = [max(-most, min(bet, most)) for bet in bets]
+    made = _made(bets, max(canary, odds))
     baseline_bad, baseline_good = draw.baseline_bad, draw.baseline_total - draw.baseline_bad
     return [
         bad * log1p((1 - canary) * d)
@@ -70,14 +65,19 @@ def gains(bets: Sequence[float], border: Border, draw: Draw) -> list[float]:
 
 
 @lru_cache(maxsize=16)
-def _alone(bets: tuple[float, ...], canary: float) -> list[tuple[float, float]]:
+def _alone(bets: tuple[float, ...], canary: float) -> tuple[tuple[float, float], ...]:
     """Give what each bet on the canary alone gains by a bad and by a good request.
 
     A border holds for a segment, and after a restart its ticks come one after the other.
     """
-    most = STAKE / canary if canary > 0 else inf
-    made = (max(-most, min(bet, most)) for bet in bets)
-    return [(log1p((1 - canary) * d), log1p(-canary * d)) for d in made]
+    made = _made(bets, canary)
+    return tuple((log1p((1 - canary) * d), log1p(-canary * d)) for d in made)
+
+
+def _made(bets: Sequence[float], risk: float) -> list[float]:
+    """Make bets so small that no request, which loses `risk` of one, loses more than `STAKE`."""
+    most = STAKE / risk if risk > 0 else inf
+    return [max(-most, min(bet, most)) for bet in bets]
 
 
 class Wealth:
