@@ -1,4 +1,4 @@
-"""A rollout that is being judged, and looks at the cluster that are told apart."""
+"""A rollout that is being judged, a reconciler, and looks at the cluster that are told apart."""
 
 import pytest
 
@@ -6,10 +6,22 @@ from cluster.builders import rollout
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.lifecycle.observation import Cluster
 from pecr_rollout.runtime import looks as module
-from pecr_rollout.runtime.queue import Key
+from pecr_rollout.runtime.metrics import Metrics
+from pecr_rollout.runtime.queue import DueQueue, Key
+from pecr_rollout.runtime.reconcile import Reconciler
+from pecr_rollout.runtime.table import Table
+from pecr_rollout.runtime.telling import Teller
 
 KEY = Key("ns", "rlm-engine")
 JUDGING = rollout().model_copy(update={"status": Status(phase=Phase.CANARY, stage=Stage.JUDGING)})
+
+
+def knowing(api: object = None, *bodies: dict[str, object]) -> Reconciler:
+    """A reconciler for this API server that has heard of these rollouts, and judges nobody."""
+    reconciler = Reconciler(api, {}, Teller(api), Table(), DueQueue(lambda: 0.0), Metrics())
+    for body in bodies:
+        reconciler.table.put(body)
+    return reconciler
 
 
 @pytest.fixture

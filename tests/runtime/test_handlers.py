@@ -6,11 +6,7 @@ from dataclasses import fields
 import kopf
 
 from pecr_rollout.runtime.handlers import LISTED_AT_ONCE, configure
-from pecr_rollout.runtime.metrics import Metrics
-from pecr_rollout.runtime.queue import DueQueue
-from pecr_rollout.runtime.reconcile import Reconciler
-from pecr_rollout.runtime.table import Table
-from pecr_rollout.runtime.telling import Teller
+from runtime.conftest import knowing
 
 
 def test_every_setting_is_one_that_kopf_knows() -> None:
@@ -24,5 +20,5 @@ def test_every_setting_is_one_that_kopf_knows() -> None:
 
 def test_there_is_one_reconciler() -> None:
     """Kopf copies what handlers are given for every object that it watches."""
-    reconciler = Reconciler(None, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler = knowing()
     assert copy.copy(reconciler) is reconciler

@@ -18,7 +18,7 @@ from pecr_rollout.runtime.queue import DueQueue, Key
 from pecr_rollout.runtime.reconcile import Reconciler
 from pecr_rollout.runtime.table import Table
 from pecr_rollout.runtime.telling import Teller
-from runtime.conftest import JUDGING, KEY
+from runtime.conftest import JUDGING, KEY, knowing
 from runtime.server import Server, traffic
 from runtime.test_unreadable import Editor
 from telemetry.asking import START
@@ -26,7 +26,7 @@ from telemetry.asking import START
 
 @pytest.fixture
 def reconciler() -> Reconciler:
-    return Reconciler(None, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
+    return knowing()
 
 
 async def test_what_was_seen_during_a_write_is_looked_at_again(
@@ -72,8 +72,7 @@ async def test_an_api_server_that_stays_away_is_asked_less_and_less_often(
 async def test_a_bug_stalls_one_rollout_alone_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     body = rollout_body()
     editor = Editor(body)
-    reconciler = Reconciler(editor, {}, Teller(editor), Table(), DueQueue(lambda: 0.0), Metrics())
-    reconciler.table.put(body)
+    reconciler = knowing(editor, body)
 
     async def observe(*_: object) -> Cluster:
         raise KeyError("nobody thought of this")
@@ -100,10 +99,7 @@ class Reads:
 
 
 async def after_a_conflict(known: dict[str, object], there: dict[str, object] | None) -> Reconciler:
-    reconciler = Reconciler(
-        Reads(there), {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics()
-    )
-    reconciler.table.put(known)
+    reconciler = knowing(Reads(there), known)
     await reconciler._read_again(KEY)
     return reconciler
 
@@ -159,10 +155,9 @@ async def test_it_waits_as_long_as_the_api_server_asks_and_never_for_ever(
         raise UnavailableError("too many requests", status=429, retry_after=asked)
 
     monkeypatch.setattr(Reconciler, "reconcile", refused)
-    queue = DueQueue(lambda: 0.0)
-    reconciler = Reconciler(Reads(None), {}, Teller(None), Table(), queue, Metrics())
+    reconciler = knowing(Reads(None))
     await reconciler._reconcile_safely(KEY)
-    assert queue._due == {KEY: delay}
+    assert reconciler.queue._due == {KEY: delay}
 
 
 async def test_the_time_is_prometheus_s_even_before_anything_is_judged(

@@ -7,11 +7,8 @@ import pytest
 from cluster.builders import rollout_body
 from pecr_rollout.cluster.errors import UnavailableError
 from pecr_rollout.runtime import sweep
-from pecr_rollout.runtime.metrics import Metrics
-from pecr_rollout.runtime.queue import DueQueue
 from pecr_rollout.runtime.reconcile import Reconciler
-from pecr_rollout.runtime.table import Table
-from pecr_rollout.runtime.telling import Teller
+from runtime.conftest import knowing
 from runtime.test_reconcile import Reads
 
 THERE = rollout_body("ns")
@@ -21,10 +18,7 @@ ELSEWHERE = rollout_body("elsewhere")
 
 
 def knowing_all(api: Reads) -> Reconciler:
-    reconciler = Reconciler(api, {}, Teller(None), Table(), DueQueue(lambda: 0.0), Metrics())
-    for body in (THERE, GONE, ELSEWHERE):
-        reconciler.table.put(body)
-    return reconciler
+    return knowing(api, THERE, GONE, ELSEWHERE)
 
 
 def known(reconciler: Reconciler) -> set[str]:

@@ -8,11 +8,8 @@ from cluster.builders import rollout, rollout_body
 from pecr_rollout.api.status import Message, Status
 from pecr_rollout.cluster.errors import AlreadyExistsError, UnavailableError
 from pecr_rollout.runtime import telling
-from pecr_rollout.runtime.metrics import Metrics
-from pecr_rollout.runtime.queue import DueQueue
-from pecr_rollout.runtime.reconcile import Reconciler
-from pecr_rollout.runtime.table import Table
 from pecr_rollout.runtime.telling import TRY_AGAIN, Teller
+from runtime.conftest import knowing
 
 
 class Events:
@@ -79,7 +76,7 @@ async def test_what_fails_is_tried_again_after_a_while(clock: list[float]) -> No
 
 async def test_the_last_words_of_a_rollout_that_is_gone_are_told() -> None:
     events = Events()
-    reconciler = Reconciler(events, {}, Teller(events), Table(), DueQueue(lambda: 0.0), Metrics())
+    reconciler = knowing(events)
     body = rollout_body()
     body["status"] = {"outbox": [message("last").model_dump(mode="json", exclude_none=True)]}
     await reconciler.tell_last(body)
