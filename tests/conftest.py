@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from localcluster import LocalCluster
+from loop import TidyLoop
 
 CRDS = Path(__file__).parents[1] / "crds"
 
@@ -16,6 +17,11 @@ pytest.register_assert_rewrite("integration.harness")
 def crd(localcluster: LocalCluster) -> None:
     """The resource, installed."""
     localcluster.install_crds(CRDS)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, type[TidyLoop]]:
+    """One loop for all tests that are coroutines."""
+    return {"tidy": TidyLoop}
 
 
 @pytest.hookimpl(trylast=True)
