@@ -5,6 +5,7 @@ import shutil
 import ssl
 import subprocess
 import time
+import tracemalloc
 
 import pytest
 
@@ -37,6 +38,18 @@ async def test_a_good_answer_is_typed(faulty, connect, told):
     assert asking.trouble is None
     assert asking.warnings == ("partial answer",)
     assert asking.size > 0
+
+
+async def test_a_large_answer_is_not_kept(faulty, connect):
+    """One of 500 rollouts takes 7 MiB, and each thread would keep its last one."""
+    faulty.answers([{"metric": {"pod": f"pod {n}"}, "value": [1.5, "2.5"]} for n in range(20_000)])
+    tracemalloc.start()
+    counted = await connect(faulty.url).instant("up", 1.0, lambda samples: sum(1 for _ in samples))
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counted == 20_000
+    assert most > 8 << 20
+    assert kept < 1 << 20
 
 
 async def test_queries_travel_in_the_body_with_exact_times(faulty, connect):

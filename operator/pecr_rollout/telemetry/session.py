@@ -24,25 +24,23 @@ class Answer(requests.Response):
     """An answer of Prometheus that was read, parsed and found good.
 
     Attributes:
-        payload: the JSON document.
+        payload: the JSON document, until it is asked for.
+        warnings: what Prometheus warns of: partial answers, for example.
         size: bytes of it.
         sent, received: on this machine's monotonic clock.
     """
 
     payload: dict[str, Any]
+    warnings: tuple[str, ...]
     size: int
     sent: float
     received: float
 
     def json(self, **_: Any) -> Any:  # noqa: ANN401 - as in requests
-        """Give the document, parsed already."""
-        return self.payload
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Give what Prometheus warns of: partial answers, for example."""
-        texts = self.payload.get("warnings")
-        return tuple(str(text)[:_SHOWN] for text in texts) if isinstance(texts, list) else ()
+        """Give the document, parsed already, and keep it no longer: it may be large."""
+        payload = self.payload
+        del self.payload
+        return payload
 
 
 class Session(requests.Session):
@@ -153,9 +151,14 @@ def _answer(response: requests.Response, payload: dict[str, Any], size: int, sen
     answer = Answer()
     answer.status_code = response.status_code
     answer.headers = response.headers
-    answer.payload, answer.size = payload, size
+    answer.payload, answer.warnings, answer.size = payload, _warnings(payload), size
     answer.sent, answer.received = sent, time.monotonic()
     return answer
+
+
+def _warnings(payload: dict[str, Any]) -> tuple[str, ...]:
+    texts = payload.get("warnings")
+    return tuple(str(text)[:_SHOWN] for text in texts) if isinstance(texts, list) else ()
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
