@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, inf, log, log1p
+from typing import NamedTuple
 
 BREACH_BETS = (0.3, 0.6, 1.2, 2.5, 5.0)  # several at once: nobody knows how bad it is
 WITHIN_BETS = (-0.2, -0.35, -0.55, -0.9)
@@ -36,8 +37,7 @@ class Border:
     baseline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """What one tick drew: bad and total of the canary and of the baseline."""
 
     canary_bad: float
@@ -111,9 +111,10 @@ class Wealth:
     def play(self, border: Border, draw: Draw, noise: float) -> None:
         """Settle one tick; where counts vary more than by chance, it is worth the less."""
         settled = []
+        allowed = log(self._first)  # to all; more to those who have more
         for money, gain in zip(self._money, gains(self._bets, border, draw), strict=True):
             nats = gain / noise
-            if nats > 0:
+            if nats > allowed:
                 nats = min(nats, log(min(self._most, self._first * max(1.0, money))))
             settled.append(min(_RICHEST, money * exp(nats)))
         self._money = settled

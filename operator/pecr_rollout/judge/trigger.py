@@ -52,9 +52,11 @@ class Trigger:
     """The window, what it shows, and since when."""
 
     __slots__ = (
+        "_given",
         "_last_known",
         "_longest",
         "_question",
+        "_relative",
         "_settings",
         "_shortest",
         "_ticks",
@@ -67,6 +69,8 @@ class Trigger:
     def __init__(self, question: Question, settings: Settings) -> None:
         self._question = question
         self._settings = settings
+        self._relative = question.kind is Kind.RELATIVE
+        self._given = _given(question)
         self._shortest, self._longest = settings.window_ticks, settings.sustained_ticks
         self._ticks: list[Tick] = []  # a deque of ten takes three times as much
         self._last_known: float | None = None
@@ -90,8 +94,9 @@ class Trigger:
         self._ticks.append(tick)
         del self._ticks[: -self._longest]
         self.window = self._shortest_window(tick.at, border)
-        self.reason = self._why_unknown()
-        self.finding = Finding.UNKNOWN if self.reason else self._compare()
+        surely = self._surely()
+        self.reason = self._why_unknown(surely)
+        self.finding = Finding.UNKNOWN if self.reason else self._compare(surely)
         self._forget_if_too_long(tick.at, known=self.finding is not Finding.UNKNOWN)
         if self.finding is Finding.UNKNOWN:
             return
@@ -118,19 +123,15 @@ class Trigger:
             requests += tick.canary.total
             held.append(tick)
         fleet = [tick.baseline for tick in held if tick.baseline is not None]
-        canary = add_up(tick.canary for tick in held)
+        canary = add_up([tick.canary for tick in held])
         return Window(length, canary, add_up(fleet) if fleet else None)
 
-    def _why_unknown(self) -> Reason | None:
+    def _why_unknown(self, surely: float) -> Reason | None:
         if len(self._ticks) < self._shortest:
             return Reason.SETTLING
         if self.window.canary.total < self._settings.min_requests:
             return Reason.TOO_FEW_REQUESTS
-        return Reason.COARSE if self._coarse() else None
-
-    def _coarse(self) -> bool:
-        limit = self._question.limit
-        return self._surely() <= limit < self._perhaps()
+        return Reason.COARSE if surely <= self._question.limit < self._perhaps() else None
 
     def _surely(self) -> float:
         """Give how far the canary surely is over its baseline, or its sure rate alone."""
@@ -143,24 +144,14 @@ class Trigger:
         rate = (canary.bad + canary.unsure) / canary.total
         return rate - (self._baseline(sure=True) if self._relative else 0.0)
 
-    @property
-    def _relative(self) -> bool:
-        return self._question.kind is Kind.RELATIVE
-
     def _baseline(self, *, sure: bool) -> float:
-        match self._question.reference:
-            case Fixed(rate):
-                return rate
-            case Recorded(counts):
-                fleet: Counts | None = counts
-            case _:
-                fleet = self.window.baseline
+        fleet = self._given or self.window.baseline
         if fleet is None or fleet.total <= 0:
             return 0.0
         return (fleet.bad + (0.0 if sure else fleet.unsure)) / fleet.total
 
-    def _compare(self) -> Finding:
-        if self._surely() <= self._question.limit:
+    def _compare(self, surely: float) -> Finding:
+        if surely <= self._question.limit:
             return Finding.KEPT
         if not holds_shared(self._question, self._settings):
             return Finding.BROKEN
@@ -174,3 +165,14 @@ class Trigger:
         unknown = round((at - self._last_known) / self._settings.tick) - known
         if unknown > self._settings.tolerated_unknowns:
             self.since = None
+
+
+def _given(question: Question) -> Counts | None:
+    """Give the baseline's counts where they are known beforehand; a rate is that of one request."""
+    match question.reference:
+        case Fixed(rate):
+            return Counts(rate, 1.0)
+        case Recorded(counts):
+            return counts
+        case _:
+            return None
