@@ -107,7 +107,7 @@ class Tape:
             explain: what to say otherwise.
             stage: what tells one stage from another.
         """
-        seen, last = stage([]), time.monotonic() + LONGEST
+        seen, last = stage([]), time.monotonic() + max(within, LONGEST)
         deadline = time.monotonic() + within
         with self._changed:
             while not (found := wanted(self._takes)):
