@@ -48,6 +48,20 @@ class TestDueQueue:
         queue.add(A)
         assert await asyncio.wait_for(waiting, 2) == A
 
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_whoever_waits_can_be_stopped_at_any_moment(
+        self, queue: DueQueue, turns: int
+    ) -> None:
+        queue.add(A, 60)
+        waiting = asyncio.create_task(queue.take())
+        await asyncio.sleep(0.01)
+        queue.add(B, 50)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=2)
+        assert waiting.cancelled()
+
     async def test_a_dropped_rollout_never_comes(self, queue: DueQueue) -> None:
         queue.add(A)
         queue.add(B, 0.01)

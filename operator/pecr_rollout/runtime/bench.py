@@ -218,7 +218,8 @@ class Bench:
     async def _interrupted(self, delay: float) -> bool:
         """Wait for a tick; a case that is opened meanwhile may have an earlier one."""
         try:
-            await asyncio.wait_for(self._opened.wait(), max(0.0, delay))
+            async with asyncio.timeout(max(0.0, delay)):
+                await self._opened.wait()
         except TimeoutError:
             return False
         return True

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 
@@ -64,10 +65,10 @@ class DueQueue:
                 del self._due[key]
                 self._busy.add(key)
                 return key
-            try:
-                await asyncio.wait_for(self._changed.wait(), delay)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                # Not `wait_for`: until Python 3.12 it forgets a cancellation in a moment of change.
+                async with asyncio.timeout(delay):
+                    await self._changed.wait()
 
     def done(self, key: Key) -> None:
         """Say that the work on a rollout has ended."""
