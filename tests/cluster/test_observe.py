@@ -11,7 +11,7 @@ from pecr_rollout.cluster.connection import open_api
 from pecr_rollout.cluster.errors import ForbiddenError
 from pecr_rollout.cluster.locks import acquire, lease_name
 from pecr_rollout.cluster.observe import observe, observe_all
-from pecr_rollout.cluster.resources import CONFIG_MAPS
+from pecr_rollout.cluster.resources import CONFIG_MAPS, REPLICA_SETS
 from pecr_rollout.cluster.whole import NotWholeError
 from pecr_rollout.lifecycle.actions import ApplyClone, TakeSnapshot
 from pecr_rollout.lifecycle.observation import Flags, Progress, Snapshot
@@ -37,6 +37,21 @@ async def test_a_settled_target(scene):
     pods = scene.namespace.kubectl_json("get", "pods")["items"]
     (name,) = cluster.target.replica_sets
     assert all(pod["metadata"]["name"].startswith(f"{name}-") for pod in pods)
+
+
+async def test_a_list_that_is_older_than_the_deployment_is_recognised(scene, monkeypatch):
+    scene.namespace.install_target(replicas=3, env={ENGINE: "baseline"})
+    scene.create()
+    assert not (await scene.settled()).target.torn
+    list_all = Api.list_all
+
+    async def older(api, resource, *where, **more):
+        found = await list_all(api, resource, *where, **more)
+        return [] if resource is REPLICA_SETS else found
+
+    monkeypatch.setattr(Api, "list_all", older)
+    target = (await scene.observe()).target
+    assert (target.progress, target.replica_sets, target.torn) == (Progress.COMPLETE, (), True)
 
 
 async def test_locks_of_all_subjects_in_their_order(scene):

@@ -11,7 +11,7 @@ from pecr_rollout.api.rollout import ControllerRollout
 from pecr_rollout.api.status import Phase, Stage, Status
 from pecr_rollout.cluster.errors import UnavailableError, UnreachableError
 from pecr_rollout.cluster.whole import NotWholeError
-from pecr_rollout.lifecycle.observation import Cluster, Lock
+from pecr_rollout.lifecycle.observation import Cluster, Lock, Progress, Workload
 from pecr_rollout.runtime import looks as module
 from pecr_rollout.runtime.looks import MANY, Looks
 from pecr_rollout.runtime.queue import Key
@@ -60,6 +60,22 @@ async def test_what_changed_during_a_look_is_looked_at_again(
     first = await looks.at(KEY, JUDGING)
     monkeypatch.setattr(module, "observe", still)
     assert await looks.at(KEY, JUDGING) != first
+
+
+async def test_a_look_of_which_one_answer_was_an_old_one_is_not_kept(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No watch tells of it: the pods of no ReplicaSet would be judged for half an hour."""
+    whole = Workload("web", "u", "1", 3, "t", None, Progress.COMPLETE, "", ("web-1",), 3)
+    torn = replace(whole, replica_sets=(), ready=0)
+    seen = [Cluster(one, None, ()) for one in (torn, whole)]
+    to_come = iter(seen)
+
+    async def observe(*_: object) -> Cluster:
+        return next(to_come)
+
+    monkeypatch.setattr(module, "observe", observe)
+    assert [await looks.at(KEY, JUDGING) for _ in range(3)] == [*seen, seen[1]]
 
 
 async def test_while_pods_roll_every_look_is_new(looks: Looks, found: list[Cluster]) -> None:

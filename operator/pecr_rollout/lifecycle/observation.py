@@ -76,6 +76,11 @@ class Workload:
     losing: bool = False
     paused: bool = False
 
+    @property
+    def torn(self) -> bool:
+        """Tell whether it says it is complete with pods that were not seen: another moment's."""
+        return self.progress is Progress.COMPLETE and self.ready < self.replicas
+
 
 @dataclass(frozen=True)
 class Clone:

@@ -103,7 +103,9 @@ class Looks:
         return key in self._seen and time.monotonic() - self._seen[key].began < TRUST_WATCHES
 
     def _keep(self, key: Key, began: float, news: int, cluster: Cluster) -> None:
-        if self._news.get(key, 0) == news:  # what changed during the look may not be in it
+        """Keep a look, unless something changed during it, or one of its answers was an old one."""
+        torn = any(workload.torn for workload in cluster.workloads)
+        if self._news.get(key, 0) == news and not torn:
             self._seen[key] = _Seen.pack(began, cluster)
 
     async def _look_together(self, namespace: str) -> None:
