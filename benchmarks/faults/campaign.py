@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.faults import faults, metrics
-from benchmarks.faults.plans import Plans, Points, Random, of_api_server, reads
+from benchmarks.faults.plans import OldLists, Plans, Points, Random, of_api_server, reads
 from benchmarks.faults.setting import Ground, Setting, set_up
 from benchmarks.faults.shared import Again, Restore, update_crd
 from benchmarks.faults.story import MODES, Meanwhile, whole_run
@@ -73,6 +73,7 @@ def cases(seeds: int, first: int = 0) -> Iterator[Case]:
         yield Case("killed after each write", mode, lambda: [Plans(Points(faults.killed_after))])
         yield Case("stopped at each write", mode, lambda: [Plans(Points(faults.stopped))])
         yield Case("stale at each read", mode, lambda: [Plans(Points(faults.stale, reads))])
+        yield Case("old lists after slow writes", mode, lambda: [Plans(OldLists())])
         yield Case("two at once", mode, lambda: [Plans(Points(None)), Plans(Points(None))])
         for hours in (1, -1):
             yield Case(f"clock wrong by {hours:+} h", mode, partial(_wrong, hours))

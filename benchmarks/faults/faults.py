@@ -64,6 +64,13 @@ async def slow(x: Exchange) -> web.Response:
     return await x.forward()
 
 
+async def lingering(x: Exchange) -> web.Response:
+    """Let the request take effect, and answer when more has followed from it."""
+    answer = await x.forward()
+    await asyncio.sleep(SLOW)
+    return answer
+
+
 async def stale(x: Exchange) -> web.Response:
     """Answer a read with what was there before."""
     answer = await x.forward()

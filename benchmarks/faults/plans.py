@@ -104,6 +104,23 @@ class Points:
         return fault
 
 
+class OldLists(Points):
+    """Answers late that a template was written, and lists ReplicaSets as they were before."""
+
+    def __init__(self) -> None:
+        super().__init__(faults.stale, _lists)
+
+    def __call__(self, exchange: Exchange) -> Fault | None:
+        """Give the fault of one exchange."""
+        fault = super().__call__(exchange)
+        rolls = exchange.method == "PATCH" and "/deployments/" in exchange.path
+        return faults.lingering if rolls else fault
+
+
+def _lists(exchange: Exchange) -> bool:
+    return reads(exchange) and exchange.path.endswith("/replicasets")
+
+
 class Random:
     """Makes faults at random, in bursts now and then.
 
