@@ -227,6 +227,31 @@ class TestRun:
             bench.hear(A, CASE)
             assert await wakes.get() == A
 
+    @pytest.mark.parametrize("down", [False, True])
+    async def test_the_last_case_may_leave_while_the_time_is_asked_for(
+        self, server: Server, down: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It ended the operator: there was no next tick of nobody."""
+        wakes = asyncio.Queue()
+        bench = Bench(server, at_once(wakes.put_nowait))
+        bench.hear(B, CASE)
+        left = asyncio.Event()
+        now = server.now
+
+        async def leaves() -> float:
+            bench.dismiss(B)
+            left.set()
+            return await now()
+
+        monkeypatch.setattr(server, "now", leaves)
+        server.down = down
+        async with running(bench):
+            await left.wait()
+            monkeypatch.setattr(server, "now", now)
+            server.down = False
+            bench.hear(A, CASE)
+            assert await wakes.get() == A
+
 
 class TestOpenCase:
     """What is judged follows from spec, situation and snapshot."""

@@ -182,9 +182,10 @@ class Bench:
             now = await self.prometheus.now()
         except PrometheusUnavailable as error:
             self._say_unavailable(list(self._seats), error)
-            await asyncio.sleep(min(s.case.settings.tick for s in self._seats.values()))
+            await asyncio.sleep(min(self._ticks(), default=0.0))
             return
-        ticks = {s.case.settings.tick for s in self._seats.values()}
+        if not (ticks := self._ticks()):
+            return  # the last one left while the time was asked for
         when = {tick: self.collector.next_tick(tick, now) for tick in ticks}
         first = min(when.values())
         self._opened.clear()
@@ -192,6 +193,9 @@ class Bench:
             return
         seats = [(k, s) for k, s in self._seats.items() if when.get(s.case.settings.tick) == first]
         await self.evaluate([key for key, seat in seats if seat.judges], first)
+
+    def _ticks(self) -> set[float]:
+        return {seat.case.settings.tick for seat in self._seats.values()}
 
     async def _welcome(self) -> None:
         """Evaluate those without judges, some at a time, beside the ticks: they make nobody late.

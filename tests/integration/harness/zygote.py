@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 
 import pecr_rollout.cli.app
 import pecr_rollout.runtime.main  # noqa: F401 - what a child would import
@@ -45,6 +46,8 @@ def _fork(asked: dict) -> int:
         return pid
     try:
         _become(asked)
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()  # into the child's log, where tests look for it
     finally:
         os._exit(70)  # never back into the zygote's loop
 
