@@ -4,7 +4,15 @@ import pytest
 
 from pecr_rollout.telemetry.client import Prometheus
 from pecr_rollout.telemetry.server import PrometheusServer
+from telemetry.faults import Faulty
 from telemetry.real import prometheus
+
+
+@pytest.fixture
+def faulty():
+    """A server that answers as it is told to."""
+    with Faulty() as server:
+        yield server
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import time
 import tracemalloc
+from functools import partial
 
 import pytest
 
@@ -14,15 +15,9 @@ from pecr_rollout.telemetry.client import Sample
 from pecr_rollout.telemetry.collector import Collector
 from pecr_rollout.telemetry.counters import SOURCES, Family
 from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
+from pecr_rollout.telemetry.frames import read_range
 from telemetry.asking import CANARY_RS, FLEET_RS, START, due
-from telemetry.faults import Faulty
 from telemetry.real import free_port
-
-
-@pytest.fixture
-def faulty():
-    with Faulty() as server:
-        yield server
 
 
 async def trouble(client):
@@ -141,12 +136,29 @@ async def test_what_is_no_answer(faulty, connect, told, status, body, expected):
         {"metric": [], "value": [1, "1"]},
         {"metric": {"a": 1}, "values": [[1, "1"]]},
         {"value": [1, "1"]},
+        {"metric": {}, "value": [10**400, "1"]},
     ],
 )
 async def test_a_series_that_is_none(faulty, connect, entry):
     faulty.answers([entry])
     found = await Collector(connect(faulty.url)).collect([due(START)])
     assert found["u1"].unavailable.trouble is Trouble.NOT_PROMETHEUS
+
+
+async def test_a_time_that_is_none(faulty, connect):
+    for told in ([1, "NaN"], [1, "+Inf"], [1], ["x", "y"], []):
+        faulty.answers(told)
+        with pytest.raises(PrometheusUnavailable) as caught:
+            await connect(faulty.url).now()
+        assert caught.value.trouble is Trouble.NOT_PROMETHEUS
+
+
+async def test_what_a_reader_stumbles_over_is_no_answer(faulty, connect):
+    client = connect(faulty.url)
+    metric = {"__name__": SOURCES[Family.VIOLATIONS].metric}
+    faulty.answers([{"metric": metric, "values": [[float("nan"), "1"]]}])
+    with pytest.raises(PrometheusUnavailable, match="NaN"):
+        await client.range("up", 0.0, 1.0, 1.0, partial(read_range, client.server))
 
 
 async def test_a_redirect_to_a_login_page_is_not_followed(faulty, connect):
@@ -286,10 +298,3 @@ async def test_the_dates_of_a_proxy_with_another_clock_are_not_believed(faulty, 
         await client.instant("up", 1.0, list)
     assert await client.now() == pytest.approx(1_000_000.0, abs=1.0)
     assert len(faulty.seen) == 4
-
-
-async def test_a_time_that_is_none(faulty, connect):
-    faulty.answers([])
-    with pytest.raises(PrometheusUnavailable) as caught:
-        await connect(faulty.url).now()
-    assert caught.value.trouble is Trouble.NOT_PROMETHEUS

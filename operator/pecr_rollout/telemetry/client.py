@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any, Final, NamedTuple, TypeVar
 
 from prometheus_api_client import PrometheusConnect
@@ -177,7 +178,11 @@ class Prometheus:
     def _work(self, work: Callable[[PrometheusConnect], Result]) -> tuple[Result, Answer]:
         """In a thread: ask and read, and learn the server's time from the answer."""
         connect, session = self._connection()
-        result = work(connect)
+        try:
+            result = work(connect)
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+            detail = f"an answer that cannot be read: {error!r:.120}"
+            raise PrometheusUnavailable(Trouble.NOT_PROMETHEUS, detail) from error
         answer = session.taken()
         self._observe(answer)
         return result, answer
@@ -199,10 +204,9 @@ class Prometheus:
         """In a thread: ask for the server's time, and whether its answers' dates tell the same."""
         result = connect.custom_query("time()")
         answer = self._connection()[1].taken()
-        try:
-            at = float(result[1])
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise _malformed(result) from error
+        at = float(result[1])
+        if not isfinite(at):
+            raise _malformed(result)
         self.clock.believe(Told(at, at, answer.sent, answer.received))
         self._dated, self._doubted = True, False
         self._dated = self._fits(answer)

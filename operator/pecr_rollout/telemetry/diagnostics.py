@@ -5,10 +5,11 @@ They come from Prometheus's own functions, by ReplicaSet, and no verdict depends
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from math import isfinite
+from math import isfinite, isnan
 from typing import Final, NamedTuple, TypeVar
 
 from pecr_rollout.telemetry import promql
@@ -107,13 +108,21 @@ class _Group:
             return
         match labels.get(MARK):
             case "latency":
-                self.latency[float(labels.get("le", "nan"))] = value
+                _put_bucket(self.latency, labels, value)
             case "queue":
-                self.queue[float(labels.get("le", "nan"))] = value
+                _put_bucket(self.queue, labels, value)
             case "stops":
                 self.stops[labels.get("reason", "")] = value
             case "inflight":
                 self.inflight = value
+
+
+def _put_bucket(buckets: dict[float, float], labels: Mapping[str, str], value: float) -> None:
+    """Take a bucket; pods write the label, so it may be anything."""
+    with suppress(ValueError):
+        bound = float(labels.get("le", "nan"))
+        if not isnan(bound):
+            buckets[bound] = value
 
 
 _Groups = Mapping[tuple[str, str], _Group]
