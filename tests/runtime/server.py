@@ -1,12 +1,25 @@
-"""A Prometheus in memory with a time, and traffic that it saw."""
+"""A Prometheus in memory with a time, traffic that it saw, and a case that is judged by it."""
 
+from pecr_rollout.judge import Settings as JudgeSettings
+from pecr_rollout.runtime.case import Case
 from pecr_rollout.telemetry.clock import ServerClock
 from pecr_rollout.telemetry.errors import PrometheusUnavailable, Trouble
-from telemetry.asking import CANARY_RS, FLEET_RS, START
+from pecr_rollout.telemetry.subjects import Subject
+from telemetry.asking import CANARY_RS, ERRORS, FLEET_RS, START
 from telemetry.stand_in import StandIn
 from telemetry.tape import FakePod, Tape
 
 TICK = 30.0
+CASE = Case(
+    asked=(ERRORS,),
+    settings=JudgeSettings(
+        signals=1, tick=TICK, sustained_for=60, hold=90, min_requests=20, fallback_step=0
+    ),
+    canary=Subject("shop", (CANARY_RS,)),
+    baseline=Subject("shop", (FLEET_RS,)),
+    fleet=Subject("shop", deployments=("pecr",)),
+    since=START,
+)
 
 
 class Server(StandIn):

@@ -12,7 +12,6 @@ from cluster.builders import rollout
 from pecr_rollout.api.enums import BaselineSource
 from pecr_rollout.api.status import Status, Window
 from pecr_rollout.judge import Counts, Judgement, Reason, Recorded, State
-from pecr_rollout.judge import Settings as JudgeSettings
 from pecr_rollout.lifecycle.observation import Flags, Snapshot
 from pecr_rollout.lifecycle.situation import Judged
 from pecr_rollout.runtime.bench import WRITES_APART, Bench
@@ -20,21 +19,11 @@ from pecr_rollout.runtime.case import Case, open_case
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.telemetry.diagnostics import Both, Figures, Watched
 from pecr_rollout.telemetry.subjects import Subject
-from runtime.server import TICK, Server, traffic
-from telemetry.asking import CANARY_RS, ERRORS, FLEET_RS, START
+from runtime.server import CASE, TICK, Server, traffic
+from telemetry.asking import START
 from telemetry.tape import Tape
 
 A, B = Key("shop", "a"), Key("shop", "b")
-CASE = Case(
-    asked=(ERRORS,),
-    settings=JudgeSettings(
-        signals=1, tick=TICK, sustained_for=60, hold=90, min_requests=20, fallback_step=0
-    ),
-    canary=Subject("shop", (CANARY_RS,)),
-    baseline=Subject("shop", (FLEET_RS,)),
-    fleet=Subject("shop", deployments=("pecr",)),
-    since=START,
-)
 
 
 async def judged(bench: Bench, *numbers: int, key: Key = A) -> Judgement:

@@ -10,8 +10,8 @@ from pecr_rollout.runtime.bench import Bench
 from pecr_rollout.telemetry.client import Sample, Series
 from pecr_rollout.telemetry.counters import COHORT, MARK, SEEN, SOURCES
 from pecr_rollout.telemetry.promql import REPLICA_SET
-from runtime.server import TICK, Server
-from runtime.test_bench import A, CASE
+from runtime.conftest import KEY
+from runtime.server import CASE, TICK, Server
 from telemetry.asking import ALL, CANARY_RS, FLEET_RS, START
 from telemetry.tape import Tape
 
@@ -57,10 +57,10 @@ async def test_the_judges_go_on(
 ) -> None:
     server = Hostile(Tape())
     bench = Bench(server, lambda _key, _delay: None)
-    seat = bench.hear(A, replace(CASE, asked=ALL))
+    seat = bench.hear(KEY, replace(CASE, asked=ALL))
     for number, series in enumerate((first, second, first), 1):
         server.series = series
-        await bench.evaluate([A], START + TICK * number + 1)
+        await bench.evaluate([KEY], START + TICK * number + 1)
     assert seat.judgement is not None
     assert seat.figures is not None
     assert seat.figures.model_dump_json()
