@@ -131,6 +131,5 @@ def test_a_right_is_taken_away_and_given_back(install):
     rollout.says("the target cannot be read", "deployments")
     rollout.condition("Stalled")
     allow(rules)
-    set_flags(world, CONFIG_MAP, PECR_LOG_LEVEL="info")
     rollout.says("Others changed the target")
     rollout.reach("Canary", "Judging", run=1)

@@ -4,7 +4,7 @@ import pytest
 
 from cluster.builders import rollout
 from pecr_rollout.api.status import Phase, Stage, Status
-from pecr_rollout.lifecycle.observation import Cluster
+from pecr_rollout.lifecycle.observation import Cluster, Lock
 from pecr_rollout.runtime import looks as module
 from pecr_rollout.runtime.metrics import Metrics
 from pecr_rollout.runtime.queue import DueQueue, Key
@@ -24,13 +24,18 @@ def knowing(api: object = None, *bodies: dict[str, object]) -> Reconciler:
     return reconciler
 
 
+def look(name: str) -> Cluster:
+    """A look at the cluster, told from others by the name of its lock."""
+    return Cluster(None, None, (Lock(name, "deployment/web", None),))
+
+
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
     """What was observed, one after the other."""
     looked: list[Cluster] = []
 
     async def observe(*_: object) -> Cluster:
-        looked.append(Cluster(None, None, (), unreadable=str(len(looked))))
+        looked.append(look(str(len(looked))))
         return looked[-1]
 
     monkeypatch.setattr(module, "observe", observe)

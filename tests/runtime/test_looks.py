@@ -16,7 +16,7 @@ from pecr_rollout.runtime import looks as module
 from pecr_rollout.runtime.looks import MANY, Looks
 from pecr_rollout.runtime.queue import Key
 from pecr_rollout.runtime.table import Table
-from runtime.conftest import JUDGING, KEY
+from runtime.conftest import JUDGING, KEY, look
 
 
 @pytest.fixture
@@ -62,13 +62,22 @@ async def test_what_changed_during_a_look_is_looked_at_again(
     assert await looks.at(KEY, JUDGING) != first
 
 
-async def test_a_look_of_which_one_answer_was_an_old_one_is_not_kept(
-    looks: Looks, monkeypatch: pytest.MonkeyPatch
+WHOLE = Workload("web", "u", "1", 3, "t", None, Progress.COMPLETE, "", ("web-1",), 3)
+
+
+@pytest.mark.parametrize(
+    "poor",
+    [
+        Cluster(replace(WHOLE, replica_sets=(), ready=0), None, ()),
+        Cluster(None, None, (), unreadable="forbidden"),
+    ],
+    ids=["one answer was an old one", "a right was missing"],
+)
+async def test_what_passes_without_news_is_not_kept(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch, poor: Cluster
 ) -> None:
-    """No watch tells of it: the pods of no ReplicaSet would be judged for half an hour."""
-    whole = Workload("web", "u", "1", 3, "t", None, Progress.COMPLETE, "", ("web-1",), 3)
-    torn = replace(whole, replica_sets=(), ready=0)
-    seen = [Cluster(one, None, ()) for one in (torn, whole)]
+    """The pods of no ReplicaSet were judged, or nothing was done, for half an hour."""
+    seen = [poor, Cluster(WHOLE, None, ())]
     to_come = iter(seen)
 
     async def observe(*_: object) -> Cluster:
@@ -125,7 +134,7 @@ class TestTogether:
         self, looks: Looks, keys: list[Key], together: "Together", found: list[Cluster]
     ) -> None:
         seen = await asyncio.gather(*(looks.at(key, JUDGING) for key in keys))
-        assert [one.unreadable for one in seen] == [key.name for key in keys]
+        assert seen == [look(key.name) for key in keys]
         assert together.asked == [[key.name for key in keys]]
         assert await looks.at(keys[0], JUDGING) == seen[0]
         assert found == []
@@ -146,7 +155,7 @@ class TestTogether:
     ) -> None:
         together.meanwhile = lambda: looks.outdate(keys[1])
         first, second = await asyncio.gather(*(looks.at(key, JUDGING) for key in keys[:2]))
-        assert first.unreadable == "r0"
+        assert first == look("r0")
         assert found == [second]
 
     @pytest.mark.parametrize(
@@ -199,4 +208,4 @@ class Together:
         self.meanwhile()
         for one in given:
             await asyncio.sleep(0)
-            yield one, Cluster(None, None, (), unreadable=one.metadata.name)
+            yield one, look(one.metadata.name)

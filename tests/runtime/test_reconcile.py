@@ -45,15 +45,17 @@ async def test_what_was_seen_during_a_write_is_looked_at_again(
 
 
 async def test_an_api_server_that_stays_away_is_asked_less_and_less_often(
-    reconciler: Reconciler, found: list[Cluster], monkeypatch: pytest.MonkeyPatch
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    still = looks.observe
     reconciler.table.put(rollout_body("ns"))
     monkeypatch.setattr(reconcile, "worth_writing", lambda *_: False)
     error = UnavailableError("away", retry_after=3.0)
 
     async def away(*_: object) -> Cluster:
         raise error
+
+    async def back(*_: object) -> Cluster:
+        return Cluster(None, None, (), unreadable="there is nothing to check")
 
     async def wait() -> float:
         reconciler.queue.drop(KEY)
@@ -62,7 +64,7 @@ async def test_an_api_server_that_stays_away_is_asked_less_and_less_often(
 
     monkeypatch.setattr(looks, "observe", away)
     assert [await wait() for _ in range(7)] == [3.0, 3.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-    monkeypatch.setattr(looks, "observe", still)
+    monkeypatch.setattr(looks, "observe", back)
     await wait()
     monkeypatch.setattr(looks, "observe", away)
     error = UnavailableError("away")
