@@ -1,5 +1,7 @@
 """The operator is killed in the middle: the same verdicts, no step twice, nothing lost."""
 
+import os
+import signal as signals
 import time
 from collections import Counter
 from datetime import datetime
@@ -120,3 +122,13 @@ def test_in_completed_and_aborted_nothing_happens_again(install):
         time.sleep(1.5)  # a reconcile of everything follows a start
     assert rollout.body["metadata"]["resourceVersion"] == version
     world.holds(rollout, locks=rollout.incident, snapshot=True, finalizer=False, report="Aborted")
+
+
+def test_told_to_stop_again_and_again_it_stops_once(install):
+    """Who presses Ctrl-C twice reads no traceback; the last one may find it at its very end."""
+    operator = install().operator
+    while not operator.zombie:
+        os.kill(operator.pid, signals.SIGTERM)
+        time.sleep(0.002)
+    assert operator.ended() in {0, -signals.SIGTERM}
+    assert operator.faults() == []

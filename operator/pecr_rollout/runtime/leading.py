@@ -28,7 +28,7 @@ class Role:
     Attributes:
         standing: for election; None if it acts without one.
         watching: set by kopf when it watches.
-        stop: set when the process is told to end; kopf listens to SIGTERM itself once it runs.
+        stop: set when the process is told to end.
     """
 
     standing: Candidate | None
@@ -61,10 +61,17 @@ class Role:
         """
         return self.standing is None or await self._elected(self.standing)
 
-    async def _elected(self, standing: Candidate) -> bool:
-        loop = asyncio.get_running_loop()
+    async def heed(self) -> None:
+        """Take the signals over from kopf: to its own handlers a second one is an error."""
+        await self.watching.wait()
+        self._listen()
+
+    def _listen(self) -> None:
         for told in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(told, self.stop.set)
+            asyncio.get_running_loop().add_signal_handler(told, self.stop.set)
+
+    async def _elected(self, standing: Candidate) -> bool:
+        self._listen()
         LOGGER.info("standing by for %s as %s", standing, standing.me)
         won = asyncio.create_task(standing.stand())
         stopped = asyncio.create_task(self.stop.wait())

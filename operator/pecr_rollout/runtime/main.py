@@ -116,6 +116,7 @@ async def _together(settings: Settings, reconciler: Reconciler, bench: Bench, ro
         stop_flag=role.stop,
     )
     watcher = asyncio.create_task(watching, name="watching")
+    heeding = asyncio.create_task(role.heed(), name="heeding")
     others = [
         asyncio.create_task(reconciler.over.wait(), name="watched"),
         asyncio.create_task(bench.run(), name="judging"),
@@ -128,7 +129,7 @@ async def _together(settings: Settings, reconciler: Reconciler, bench: Bench, ro
         done, _ = await asyncio.wait((watcher, *others), return_when=asyncio.FIRST_COMPLETED)
     finally:
         role.stop.set()  # or kopf waits for whoever waits for it
-        await _end(*others)
+        await _end(heeding, *others)
         if role.standing is not None:  # nothing acts any more: another one may
             await role.standing.resign()
         if not reconciler.over.is_set():

@@ -112,13 +112,18 @@ class Operator:
         assert self._pid is not None, "it does not run"
         return self._pid
 
+    @property
+    def zombie(self) -> bool:
+        """Whether it has ended, and nobody asked how yet."""
+        return _zombie(self.pid)
+
     def connect(self, kubeconfig: Path) -> None:
         """Let the next start of it reach the API server as another file says."""
         self.arguments += ["--kubeconfig", str(kubeconfig)]
 
     def reaped(self) -> int | None:
         """Give the exit status once, if it ended and not by us; then it can be started again."""
-        if self._pid is None or not _zombie(self._pid):
+        if self._pid is None or not self.zombie:
             return None
         pid, self._pid = self._pid, None
         return self._zygote.wait(pid)
