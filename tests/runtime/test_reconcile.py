@@ -122,6 +122,18 @@ async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
     assert len(reconciler.queue) == 0
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["gone", "restored"])
+async def test_what_a_watch_tells_after_the_end_is_asked_for(there: bool) -> None:
+    """One that says old events again would bring back what is gone."""
+    body = rollout_body("ns")
+    reconciler = knowing(Reads(body if there else None), body)
+    reconciler.gone(KEY, body["metadata"]["uid"])
+    reconciler.heard(KEY, body)
+    await reconciler.reconcile(KEY)
+    assert list(reconciler.table) == ([KEY] if there else [])
+    assert not reconciler.table.is_doubtful(KEY)
+
+
 @pytest.mark.parametrize(("finalizers", "left"), [([FINALIZER], []), ([FINALIZER, "a/b"], [KEY])])
 async def test_a_rollout_that_was_let_go_is_forgotten_without_being_told(
     reconciler: Reconciler,

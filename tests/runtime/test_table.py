@@ -60,6 +60,22 @@ def test_the_end_of_an_object_does_not_drop_its_successor() -> None:
     assert table.get(KEY) is None
 
 
+def test_what_was_dropped_is_doubted_until_it_is_confirmed(monkeypatch) -> None:
+    table = Table()
+    for uid in ("u", "successor"):
+        table.put(body(1, uid=uid))
+        assert not table.is_doubtful(KEY)
+        table.drop(KEY, uid)
+    table.put(body(1))
+    assert table.is_doubtful(KEY)
+    table.confirm(body(1))
+    assert not table.is_doubtful(KEY)
+    monkeypatch.setattr("pecr_rollout.runtime.table.REMEMBERED", 1)
+    table.drop(KEY, "u")
+    table.put(body(1, uid="successor"))
+    assert not table.is_doubtful(KEY), "only the last ones are remembered"
+
+
 def test_a_rollout_is_woken_by_what_its_spec_names_and_by_its_clone() -> None:
     table = Table()
     existing = {"existing": {"deployment": "next", "configMap": "next-env"}}

@@ -210,7 +210,7 @@ class Reconciler:
                 self.table.renew(written)
 
     async def _read_again(self, key: Key) -> None:
-        """Answer a conflict: somebody was faster than the watch told us, or it was restored."""
+        """Ask whether a rollout is there, and as what: the watch was late, or told of the past."""
         self.looks.outdate(key)
         if (known := self.table.get(key)) is None:
             return  # let go meanwhile
@@ -225,7 +225,7 @@ class Reconciler:
         if not found:  # gone, or no longer ours
             self.gone(key, known["metadata"]["uid"])
             return
-        self.table.replace(found[0])
+        self.table.confirm(found[0])
         self.queue.add(key, RETRY_AFTER / 10)
 
     async def reconcile(self, key: Key) -> None:
@@ -234,6 +234,9 @@ class Reconciler:
         Raises:
             ClusterError: the API server did not do as asked; nothing is lost, try again.
         """
+        if self.table.is_doubtful(key):
+            await self._read_again(key)
+            return
         body = self.table.get(key)
         if body is None:
             return

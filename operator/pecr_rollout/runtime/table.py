@@ -30,12 +30,17 @@ class _Packed(NamedTuple):
     text: bytes
 
 
+REMEMBERED: Final = 1000
+"""Rollouts that were dropped, those dropped last: 100 KiB."""
+
+
 class Table:
     """The newest body of every rollout, fed by the watch and by our own writes."""
 
     def __init__(self) -> None:
         """Begin empty."""
         self._bodies: dict[Key, _Packed] = {}
+        self._dropped: dict[str, None] = {}  # uids, in the order of their end
         self._watched: dict[Key, frozenset[Watched]] = {}
         self._watchers: defaultdict[Watched, set[Key]] = defaultdict(set)
 
@@ -92,10 +97,23 @@ class Table:
         known = self._bodies.get(key)
         if known is None or known.uid != uid:
             return False
+        self._dropped[uid] = None
+        if len(self._dropped) > REMEMBERED:
+            del self._dropped[next(iter(self._dropped))]
         del self._bodies[key]
         self._watch(key, frozenset())
         self._watched.pop(key)
         return True
+
+    def is_doubtful(self, key: Key) -> bool:
+        """Tell whether a rollout was dropped before: a watch may tell old events after the last."""
+        known = self._bodies.get(key)
+        return known is not None and known.uid in self._dropped
+
+    def confirm(self, body: Body) -> None:
+        """Take a body that the API server gave when it was asked: this one is there."""
+        self._dropped.pop(body["metadata"]["uid"], None)
+        self.replace(body)
 
     def watchers(self, watched: Watched) -> frozenset[Key]:
         """Give the rollouts that depend on an object."""
