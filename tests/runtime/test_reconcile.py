@@ -122,6 +122,30 @@ async def test_after_a_conflict_a_rollout_that_is_gone_is_forgotten() -> None:
     assert len(reconciler.queue) == 0
 
 
+@pytest.mark.parametrize(
+    "cluster",
+    [Cluster(None, None, (), unreadable="forbidden"), Cluster(None, None, ())],
+    ids=["a right is missing", "a list was an old one"],
+)
+async def test_whoever_is_stalled_looks_again_at_the_next_try(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No watch tells that it is over: it took half an hour."""
+    looked: list[Cluster] = []
+
+    async def observe(*_: object) -> Cluster:
+        looked.append(cluster)
+        return cluster
+
+    monkeypatch.setattr(looks, "observe", observe)
+    monkeypatch.setattr(reconcile, "worth_writing", lambda *_: False)
+    status = {"phase": "Canary", "stage": "Judging", "run": 1, "window": {"since": 1.0}}
+    reconciler = knowing(None, rollout_body("ns") | {"status": status})
+    for _ in range(2):
+        await reconciler.reconcile(KEY)
+    assert looked == [cluster, cluster]
+
+
 @pytest.mark.parametrize("there", [False, True], ids=["gone", "restored"])
 async def test_what_a_watch_tells_after_the_end_is_asked_for(there: bool) -> None:
     """One that says old events again would bring back what is gone."""

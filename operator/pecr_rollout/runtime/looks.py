@@ -103,12 +103,9 @@ class Looks:
         return key in self._seen and time.monotonic() - self._seen[key].began < TRUST_WATCHES
 
     def _keep(self, key: Key, began: float, news: int, cluster: Cluster) -> None:
-        """Keep a look, unless something changed during it, or it may be another without news.
-
-        No watch tells that a right was given back, or that one of the answers was an old one.
-        """
-        passes = cluster.unreadable or any(workload.torn for workload in cluster.workloads)
-        if self._news.get(key, 0) == news and not passes:
+        """Keep a look, unless something changed during it, or one of its answers was an old one."""
+        torn = any(workload.torn for workload in cluster.workloads)
+        if self._news.get(key, 0) == news and not torn:
             self._seen[key] = _Seen.pack(began, cluster)
 
     async def _look_together(self, namespace: str) -> None:

@@ -317,7 +317,8 @@ class Reconciler:
             for action in drawn.actions:
                 await execute(self.api, rollout, cluster, action)
         finally:
-            if drawn.actions:
+            # No watch tells that a right was given back, or that what is missing was only not told.
+            if drawn.actions or drawn.stalled:
                 self.looks.outdate(key)
 
     async def _record(
