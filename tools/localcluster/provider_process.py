@@ -128,7 +128,7 @@ class ProcessProvider:
             self._runner.wait(name, lambda: probes.http_ok(port, "/health"))
         elif name == "kube-apiserver":
             certificate = self._layout.ca_file
-            self._runner.wait(name, certificate.exists)
+            self._runner.wait(name, lambda: probes.certificate_ok(certificate))
             with self._client() as client:
                 self._runner.wait(name, lambda: probes.api_ok(client, "/readyz"))
         else:
