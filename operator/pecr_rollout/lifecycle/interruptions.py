@@ -149,7 +149,7 @@ def answer_drift(s: Situation) -> Plan:
         "drift",
         text,
         notes=_told_once(s, text) if stalled else (),
-        due=s.now + LOOK_AGAIN,
+        due=s.now + (PREFLIGHT_EVERY if stalled else LOOK_AGAIN),
         drift=found,
         stalled=stalled,
         changes={**_restart(s)},
