@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -244,11 +243,11 @@ class LocalCluster(Administrator):
 
     def pause_component(self, name: str) -> None:
         """Hold it (SIGSTOP): connections are accepted, and nothing is answered."""
-        self._runner.signal(name, signal.SIGSTOP)
+        self._runner.hold(name)
 
     def resume_component(self, name: str) -> None:
         """Let it go on."""
-        self._runner.signal(name, signal.SIGCONT)
+        self._runner.resume(name)
 
     def stop_apiserver(self) -> None:
         """End the API server."""

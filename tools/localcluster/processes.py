@@ -14,6 +14,7 @@ from localcluster.errors import LocalClusterError
 from localcluster.state import ProcessRecord
 
 _POLL_SECONDS = 0.02
+_HELD_SECONDS = 10.0
 _PORTS = range(20000, 32000)
 
 
@@ -85,6 +86,15 @@ def send(record: ProcessRecord, number: signal.Signals) -> None:
             return
 
 
+def hold(record: ProcessRecord) -> bool:
+    """Stop that process until it gets SIGCONT; tells whether each of its threads has stopped.
+
+    The signal alone is not enough: a thread on another core may answer one more request.
+    """
+    send(record, signal.SIGSTOP)
+    return wait_until(lambda: set(_states(record.pid)) <= {"T"}, _HELD_SECONDS)
+
+
 def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
     """Wait until the condition holds; false when it did not in time."""
     deadline = time.monotonic() + timeout
@@ -112,15 +122,29 @@ def last_line(log: Path) -> str:
     return lines[-1][-400:] if lines else "its log is empty"
 
 
-def _start_time(pid: int) -> str | None:
-    stat = Path(f"/proc/{pid}/stat")
+def _states(pid: int) -> list[str]:
+    """The states of a process's threads, one letter each."""
     if Path("/proc/self/stat").exists():
-        try:
-            # The name in parentheses may hold blanks; state and start time follow it.
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return None if fields[0] in {"Z", "X"} else fields[19]
+        found = map(_stat, Path(f"/proc/{pid}/task").glob("*/stat"))
+        return [fields[0] for fields in found if fields]
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [done.stdout.strip()[:1]]
+
+
+def _stat(path: Path) -> list[str]:
+    """What follows the name in parentheses, which may hold blanks; nothing if it is gone."""
+    try:
+        return path.read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _start_time(pid: int) -> str | None:
+    if Path("/proc/self/stat").exists():
+        fields = _stat(Path(f"/proc/{pid}/stat"))
+        return None if not fields or fields[0] in {"Z", "X"} else fields[19]
     done = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localcluster import processes
 from localcluster.errors import LocalClusterError
-from localcluster.state import State, StateFolder
+from localcluster.state import ProcessRecord, State, StateFolder
 
 
 class Runner:
@@ -58,9 +58,17 @@ class Runner:
             self._state.processes.pop(name, None)
         self._folder.save(self._state)
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send one a signal, for example to hold it."""
+    def hold(self, name: str) -> None:
+        """Hold one, until it is resumed."""
+        if not processes.hold(self._running(name)):
+            raise LocalClusterError(f"{name} could not be held.")
+
+    def resume(self, name: str) -> None:
+        """Let one go on."""
+        processes.send(self._running(name), signal.SIGCONT)
+
+    def _running(self, name: str) -> ProcessRecord:
         record = self._state.processes.get(name)
         if record is None or not processes.alive(record):
             raise LocalClusterError(f"{name} does not run.")
-        processes.send(record, number)
+        return record
