@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from typing import Final, NamedTuple
 
 from pecr_rollout.contract.signals import BUDGET_VIOLATIONS, REQUEST_DURATION, REQUESTS
@@ -53,6 +53,15 @@ Values = dict[str, dict[str, float]]
 def bound_label(bound: float) -> str:
     """Give the label of the counter of requests up to a bound, in seconds."""
     return repr(float(bound))
+
+
+def bound_of(label: str) -> float | None:
+    """Read the bound of a bucket: Prometheus 3 has 1.0, 2 has 1, and a pod may write anything."""
+    try:
+        bound = float(label)
+    except ValueError:
+        return None
+    return None if isnan(bound) else bound
 
 
 ALL_REQUESTS: Final = bound_label(inf)
@@ -139,10 +148,8 @@ _SEEN: Final = Counter(SEEN)
 def _counter(family: Family, label: str) -> Counter | None:
     if family is not Family.LATENCY:
         return Counter(family.value, label)
-    try:
-        return Counter(family.value, bound_label(float(label)))  # Prometheus 3 has 1.0, 2 has 1
-    except ValueError:
-        return None
+    bound = bound_of(label)
+    return None if bound is None else Counter(family.value, bound_label(bound))
 
 
 class Needed(NamedTuple):

@@ -5,16 +5,15 @@ They come from Prometheus's own functions, by ReplicaSet, and no verdict depends
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from math import isfinite, isnan
+from math import isfinite
 from typing import Final, NamedTuple, TypeVar
 
 from pecr_rollout.telemetry import promql
 from pecr_rollout.telemetry.client import Prometheus, Sample
-from pecr_rollout.telemetry.counters import COHORT, MARK
+from pecr_rollout.telemetry.counters import COHORT, MARK, bound_of
 from pecr_rollout.telemetry.planning import ROLLOUTS
 from pecr_rollout.telemetry.promql import REPLICA_SET
 from pecr_rollout.telemetry.quantile import quantile
@@ -118,11 +117,9 @@ class _Group:
 
 
 def _put_bucket(buckets: dict[float, float], labels: Mapping[str, str], value: float) -> None:
-    """Take a bucket; pods write the label, so it may be anything."""
-    with suppress(ValueError):
-        bound = float(labels.get("le", "nan"))
-        if not isnan(bound):
-            buckets[bound] = value
+    bound = bound_of(labels.get("le", ""))
+    if bound is not None:
+        buckets[bound] = value
 
 
 _Groups = Mapping[tuple[str, str], _Group]
