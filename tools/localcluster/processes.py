@@ -127,10 +127,8 @@ def _states(pid: int) -> list[str]:
     if Path("/proc/self/stat").exists():
         found = map(_stat, Path(f"/proc/{pid}/task").glob("*/stat"))
         return [fields[0] for fields in found if fields]
-    done = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return [done.stdout.strip()[:1]]
+    said = _ps("stat=", pid)
+    return [said[0]] if said else []
 
 
 def _stat(path: Path) -> list[str]:
@@ -145,8 +143,11 @@ def _start_time(pid: int) -> str | None:
     if Path("/proc/self/stat").exists():
         fields = _stat(Path(f"/proc/{pid}/stat"))
         return None if not fields or fields[0] in {"Z", "X"} else fields[19]
-    done = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    state, _, started = done.stdout.strip().partition(" ")
+    state, _, started = _ps("stat=,lstart=", pid).partition(" ")
     return None if not started or state.startswith("Z") else started.strip()
+
+
+def _ps(columns: str, pid: int) -> str:
+    """What `ps` says of a process where there is no procfs; nothing if it is gone."""
+    command = ["ps", "-o", columns, "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
