@@ -126,8 +126,9 @@ def test_in_completed_and_aborted_nothing_happens_again(install):
 
 def test_told_to_stop_again_and_again_it_stops_once(install):
     """Who presses Ctrl-C twice reads no traceback; the last one may find it at its very end."""
-    operator = install().operator
+    operator, deadline = install().operator, time.monotonic() + PATIENCE
     while not operator.zombie:
+        assert time.monotonic() < deadline, operator.tail()
         os.kill(operator.pid, signals.SIGTERM)
         time.sleep(0.002)
     assert operator.ended() in {0, -signals.SIGTERM}
