@@ -106,7 +106,7 @@ def _compile(job: Job, toolchain: GoToolchain, output: Path, progress: "_Progres
             for line in process.stderr or ():
                 lines.append(line.rstrip())
                 progress.done = len(lines)
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too, must leave no compiler behind
         process.terminate()
         raise
     if process.returncode:

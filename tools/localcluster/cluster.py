@@ -125,7 +125,7 @@ class LocalCluster(Administrator):
                 addons.join_nodes(client, self.options, self._runner)
             for name in addons.names(self.options):
                 self._runner.wait(name, addons.readiness(name, self._layout))
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too, must leave no process behind
             self.stop()
             raise
 
